@@ -50,10 +50,11 @@ PORT ?= 4566
 MLFLOW_PORT ?= 5001
 # Where `make selfhost` serves the page and the API.
 WEB_PORT ?= 5000
-# Python 3.11 to 3.14; the first on the PATH that runs. Where there is none, uv fetches one.
+# Python 3.11.4 to 3.14; the first on the PATH that runs. Where there is none, uv fetches one.
+# -E in $(shell ...), which before make 4.4 gets the environment as it is, whatever `unexport` below says.
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell for python in python3.12 python3.13 python3.11 python3.14 python3 python; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
+	$$python -E -c 'import sys; sys.exit(not (3, 11, 4) <= sys.version_info < (3, 15))' 2>/dev/null \
 	&& echo $$python && break; done)
 else
 THIS_PYTHON := --this-python
@@ -81,14 +82,15 @@ quoted = '$(subst $(NEWLINE), ,$(subst ','\'',$(1)))'
 # Non-empty if a flag is set to anything but 0.
 is_set = $(filter-out 0,$($(1)))
 
-# Another project's modules would be imported instead of those in our environments.
-unexport PYTHONPATH PYTHONHOME
+# What another project may need: its modules would be imported instead of ours, or ours not found; docstrings, from
+# which the help is made, would be gone; programs would not end.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONINSPECT
 
 BIN := .venv/bin
 # Where no bytecode may be kept, each of the hundreds of programs that the tests start compiles all its modules.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 # What runs the installer: the Python above, or an older one or uv, which then looks for a supported one.
-WITH := $(or $(if $(PYTHON),$(call quoted,$(PYTHON))),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
+WITH := $(or $(if $(PYTHON),$(call quoted,$(PYTHON))),$(shell python3 -E -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index=$(call quoted,$(TORCH_INDEX))
 # Folder for results; the tests use another.
@@ -107,6 +109,9 @@ PIPELINE = $(BIN)/python -m pipeline --build $(call quoted,$(BUILD)) --sam $(cal
 REVIEWS = --data $(call quoted,$(DATA)) --data-path=$(call quoted,$(DATA_PATH))
 ON_INSTANCES = $(filter instances,$(ENDPOINT))
 
+# make for a command of localcloud. A line that names $(MAKE) itself would start the cloud even under -n; and the
+# jobs of -j, which MAKEFLAGS announces, cannot be shared through another program.
+AGAIN = env -u MAKEFLAGS $(MAKE) $(foreach name,$(GIVEN),$(call quoted,$(name)=$(value $(name))))
 # With the advice that localcloud gives if the port is taken.
 CLOUD = $(BIN)/localcloud run --port $(call quoted,$(PORT)) --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 
@@ -135,16 +140,16 @@ help: ## List the targets
 	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
-	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
+	@$(CLOUD) --stay -- $(AGAIN) evaluate deploy summary
 
 setup: base ## Install all dependencies (the other targets install what they need by themselves)
 	@$(INSTALL) scan
 
 settings:
-	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
+	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11.4 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) -c '' 2>/dev/null || { echo error: PYTHON=$(call quoted,$(PYTHON))" does not run;" \
-		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+		"name a Python 3.11.4 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(GIVEN),$(call quoted,$(name)=$($(name)))) \
 		--environment $(foreach name,$(FROM_ENVIRONMENT),$(call quoted,$(name)=$($(name))))
 
@@ -223,7 +228,7 @@ scaling: setup ## Measure training and preparing with several processes and host
 	@$(BIN)/python -m benchmarks.scaling $(if $(call is_set,QUICK),--quick)
 
 load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
-	@$(CLOUD) -- $(MAKE) load-deployed
+	@$(CLOUD) -- $(AGAIN) load-deployed
 
 load-deployed: deploy
 	@$(BIN)/python -m benchmarks.load --stack $(call quoted,$(STACK)) \

@@ -22,8 +22,8 @@ from benchmarks.results import Results
 from project.choices import Choices
 from project.console import say, shown, step
 from project.paths import BUILD, PROJECT
-from sentiment.errors import SentimentError
 from sentiment.files import atomic_write
+from sentiment.training.command_line import Parser, exit_status
 
 DOCS = PROJECT / "docs"
 DOCUMENTS = (DOCS / "model.md", PROJECT / "README.md")
@@ -33,17 +33,7 @@ CHOICES = Path(__file__).with_name("choices.json")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
     options = _parser().parse_args(arguments)
-    try:
-        run(options)
-    except (BenchError, SentimentError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: run(options), BenchError)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -142,7 +132,7 @@ def choose_settings(names: list[str], corpus: Corpus) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks",
         description=__doc__.split("\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],

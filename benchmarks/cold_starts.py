@@ -30,6 +30,7 @@ from sentiment import archives
 from sentiment.errors import ArchiveError
 from sentiment.files import atomic_write
 from sentiment.serving.artifact import RAY_FILES
+from sentiment.training.command_line import Parser, exit_status
 
 DOCUMENT = PROJECT / "docs" / "containers.md"
 BLOCK = re.compile(r"(<!-- figures: cold starts -->\n).*?(\n<!-- end of figures -->)", re.DOTALL)
@@ -140,35 +141,35 @@ def document(seconds: dict[str, list[float]], megabytes: float, load: float) -> 
     )
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_starts", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.cold_starts", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a model folder or a model.tar.gz")
     parser.add_argument(
         "--turns", type=int, default=TURNS, help="measurements of each container (%(default)s)"
     )
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="the document that gets the table")
-    options = parser.parse_args()
-    try:
-        load, megabytes = os.getloadavg()[0], 0.0
-        step("Cold starts")
-        contenders = commands()
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range(options.turns):
-            for name, command in contenders.items():
-                with tempfile.TemporaryDirectory() as folder:
-                    megabytes = model_folder(options.model, Path(folder))
-                    seconds[name].append(first_answer(command, Path(folder)))
-                say(f"turn {turn + 1} of {options.turns}, {name}: {seconds[name][-1]:.2f} s")
-        text = document(seconds, megabytes, load)
-        before = options.output.read_text(encoding="utf-8")
-        with atomic_write(options.output) as temporary:
-            temporary.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
-        say(f"wrote: {shown(options.output)}")
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    options = parser.parse_args(arguments)
+    return exit_status(lambda: run(options), BenchError)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure the containers, and write the table. Raises BenchError."""
+    load, megabytes = os.getloadavg()[0], 0.0
+    step("Cold starts")
+    contenders = commands()
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(options.turns):
+        for name, command in contenders.items():
+            with tempfile.TemporaryDirectory() as folder:
+                megabytes = model_folder(options.model, Path(folder))
+                seconds[name].append(first_answer(command, Path(folder)))
+            say(f"turn {turn + 1} of {options.turns}, {name}: {seconds[name][-1]:.2f} s")
+    text = document(seconds, megabytes, load)
+    before = options.output.read_text(encoding="utf-8")
+    with atomic_write(options.output) as temporary:
+        temporary.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
+    say(f"wrote: {shown(options.output)}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from project import ports
 from project.console import say, step
 from project.paths import BUILD, PROJECT
 from sentiment.files import atomic_write
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 
 DOCS = PROJECT / "docs"
 FIGURES = "scaling.json"
@@ -56,24 +56,24 @@ def main(arguments: list[str] | None = None) -> int:
     if options.worker:
         work(json.loads(options.worker))
         return 0
+    return exit_status(lambda: run(options), BenchError)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure the parts, and write the document. Raises BenchError."""
     target = BUILD / "bench" / "quick" / "report" if options.quick else DOCS
     target.mkdir(parents=True, exist_ok=True)
-    try:
-        if unknown := set(options.parts) - PARTS.keys():
-            raise BenchError(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
-        for name in options.parts or PARTS:
-            step(PARTS[name][0])
-            _keep(target / FIGURES, name, _part(name, options.quick), options.quick)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if unknown := set(options.parts) - PARTS.keys():
+        raise BenchError(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    for name in options.parts or PARTS:
+        step(PARTS[name][0])
+        _keep(target / FIGURES, name, _part(name, options.quick), options.quick)
     result = json.loads((target / FIGURES).read_text(encoding="utf-8"))
     if missing := PARTS.keys() - result.keys():
         say(f"kept; the document needs {', '.join(sorted(missing))} as well")
-        return 0
+        return
     names = scaling_report.write(result, target)
     say(f"wrote: {', '.join([FIGURES, *names])} in {target}")
-    return 0
 
 
 def _part(name: str, quick: bool) -> dict[str, Any]:

@@ -6,7 +6,6 @@ names a server that has runs already. MLflow's pages load nothing from other ser
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -27,6 +26,7 @@ sys.path.insert(0, str(PROJECT))
 from project import ports  # noqa: E402
 from project.console import say, step  # noqa: E402
 from project.supervisor import Program  # noqa: E402
+from sentiment.training.command_line import Parser, exit_status  # noqa: E402
 
 NAME = "movie-sentiment"
 TRAININGS = (
@@ -46,7 +46,7 @@ START_SECONDS = 120
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--uri", help="tracking server with runs to show (default: a temporary one)")
     uri = parser.parse_args().uri
     path = browser_path()
@@ -146,4 +146,4 @@ def picture(page: Page, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(main))

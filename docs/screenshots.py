@@ -6,7 +6,6 @@ when the page's files have changed since.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests" / "browser")]
 import chromium  # noqa: E402
 
 from project.console import say  # noqa: E402
+from sentiment.training.command_line import Parser, exit_status  # noqa: E402
 
 WEBSITE = DOCS.parent / "website"
 # The fingerprint of the page's files when the pictures were taken.
@@ -112,7 +112,7 @@ def browser_path() -> str:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("url", help="address of the running page")
     url = parser.parse_args().url
     if not url.startswith(("http://", "https://")):
@@ -132,4 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(main))

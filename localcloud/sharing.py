@@ -5,6 +5,7 @@ user of the cloud holds.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from localcloud.stop_signals import StopSignals
 USERS = "users"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
+OF_OTHERS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
+"""Errors of opening a path that belongs to someone else, or is a link or a folder."""
 
 
 @contextlib.contextmanager
@@ -32,6 +35,8 @@ def start_lock(port: int, stopped: StopSignals) -> Iterator[None]:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
+            if error.errno not in OF_OTHERS:
+                raise
             raise StateError(f"{path} is not a file of yours: remove it or take another port") from error
         with open(descriptor, "a") as lock:
             if _try_lock(lock, fcntl.LOCK_EX, path):

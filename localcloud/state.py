@@ -5,6 +5,7 @@ There is one folder per port, with an exclusive lock. A folder without a lock be
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import stat
@@ -15,8 +16,6 @@ from typing import IO
 
 from localcloud.processes import stop_recorded
 
-FOLDERS = Path(tempfile.gettempdir())
-"""Where the folders of all clouds are. A cloud's own `tempfile` writes into its folder."""
 LOCK = "lock"
 PROCESSES = "processes"
 ACCESS_KEY = "access-key"
@@ -31,9 +30,18 @@ class StateError(Exception):
     """The state folder is not available. The message says why."""
 
 
+@functools.cache
+def folders() -> Path:
+    """Where the folders of all clouds are. Later, a cloud's own `tempfile` writes into its folder.
+
+    Raises OSError if no temporary folder can be written.
+    """
+    return Path(tempfile.gettempdir())
+
+
 def state_dir(port: int) -> Path:
     """The path of the folder for a port, whether a cloud runs or not."""
-    return FOLDERS / f"localcloud-{os.getuid()}-{port}"
+    return folders() / f"localcloud-{os.getuid()}-{port}"
 
 
 class State:
@@ -79,7 +87,7 @@ def holder(port: int) -> int | None:
 
 def clear_dead() -> None:
     """Stops the processes of this user's dead clouds, on any port, and removes their folders."""
-    for folder in FOLDERS.glob(f"localcloud-{os.getuid()}-*"):
+    for folder in folders().glob(f"localcloud-{os.getuid()}-*"):
         with contextlib.suppress(FileNotFoundError):  # its cloud has just removed it, or not filled it yet
             if _ours(folder):
                 with (folder / LOCK).open("a+") as lock:

@@ -7,7 +7,6 @@ Without --output, the notebook itself is updated, but only if all cells succeed.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import io
 import json
@@ -23,6 +22,8 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 from traitlets.config import Config
+
+from sentiment.training.command_line import Parser, exit_status
 
 PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "walkthrough.ipynb"
@@ -40,7 +41,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 def main() -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path, default=NOTEBOOK, help="file to write (default: in place)")
     parser.add_argument(
         "--parameters", type=json.loads, default={}, metavar="JSON", help="for the cell tagged parameters"
@@ -148,4 +149,4 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

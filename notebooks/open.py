@@ -8,7 +8,6 @@ only with the token in the address that is opened and printed.
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
 import signal
@@ -21,6 +20,7 @@ sys.path.insert(0, str(PROJECT))
 
 from project import ports  # noqa: E402
 from project.supervisor import Program  # noqa: E402
+from sentiment.training.command_line import Parser  # noqa: E402
 
 NOTEBOOK = "notebooks/walkthrough.ipynb"
 HOST, PORT = "127.0.0.1", 8888
@@ -31,7 +31,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument(
         "--port", type=int, default=PORT, help="port; if it is taken or 0, a free one (%(default)s)"

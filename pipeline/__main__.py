@@ -32,8 +32,7 @@ from pipeline import (
 from pipeline.containers import HOSTING
 from pipeline.settings import SDKS, Settings
 from project.choices import ProjectError, assignments
-from sentiment.errors import SentimentError
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 
 STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "check": (check.run, "check settings, region and credentials"),
@@ -61,56 +60,49 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one step. Returns the exit status; errors are one line on standard error."""
     options = _parser().parse_args(arguments)
+    return exit_status(lambda: run(options), ProjectError, BotoCoreError, ClientError)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the step that the options name. Raises ProjectError, and errors of AWS's."""
+    settings = Settings(
+        data=options.data,
+        data_path=options.data_path,
+        recipe=options.recipe,
+        hyperparameters=assignments(options.set),
+        model=options.model,
+        stack=options.stack,
+        sam=options.sam,
+        on=options.on,
+        instances=options.instances,
+        spot=options.spot == "1",
+        train_instance_type=options.train_instance_type,
+        transform_instance_type=options.transform_instance_type,
+        endpoint_memory_mb=options.endpoint_memory_mb,
+        endpoint=options.endpoint,
+        endpoint_instances=options.endpoint_instances,
+        endpoint_instance_type=options.endpoint_instance_type,
+        autoscale=options.autoscale,
+        provisioned=options.provisioned,
+        container=options.container,
+        sdk=options.sdk,
+        canary=options.canary,
+        canary_minutes=options.canary_minutes,
+        canary_answers=options.canary_answers,
+        build=options.build,
+        auto=options.auto,
+        trusted=tuple(options.trust.lower().split()),
+        version=options.version or None,
+        window=options.window,
+    )
+    hosting.chosen(settings)  # every step refuses what only the last one needs
     try:
-        settings = Settings(
-            data=options.data,
-            data_path=options.data_path,
-            recipe=options.recipe,
-            hyperparameters=assignments(options.set),
-            model=options.model,
-            stack=options.stack,
-            sam=options.sam,
-            on=options.on,
-            instances=options.instances,
-            spot=options.spot == "1",
-            train_instance_type=options.train_instance_type,
-            transform_instance_type=options.transform_instance_type,
-            endpoint_memory_mb=options.endpoint_memory_mb,
-            endpoint=options.endpoint,
-            endpoint_instances=options.endpoint_instances,
-            endpoint_instance_type=options.endpoint_instance_type,
-            autoscale=options.autoscale,
-            provisioned=options.provisioned,
-            container=options.container,
-            sdk=options.sdk,
-            canary=options.canary,
-            canary_minutes=options.canary_minutes,
-            canary_answers=options.canary_answers,
-            build=options.build,
-            auto=options.auto,
-            trusted=tuple(options.trust.lower().split()),
-            version=options.version or None,
-            window=options.window,
-        )
-        hosting.chosen(settings)  # every step refuses what only the last one needs
         STEPS[options.step][0](settings)
     except NoCredentialsError:
-        return _fail(
+        raise ProjectError(
             "no AWS credentials were found: export AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY (without AWS there is `make demo`)"
-        )
-    except (ProjectError, SentimentError, BotoCoreError, ClientError) as error:
-        return _fail(f"{error}")
-    except OSError as error:
-        return _fail(f"{error.strerror}: {error.filename}" if error.filename else f"{error}")
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 1
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:

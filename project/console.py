@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-_COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+# https://no-color.org: any value but an empty one. A dumb terminal would show the codes as text.
+_COLOURED = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _styled(text: str, code: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from project.supervisor import Program
 
 HOST = "127.0.0.1"
+TAKEN = "is taken"
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 1.0
 
@@ -20,16 +21,23 @@ class NotReadyError(Exception):
 
 def is_free(port: int, host: str = HOST) -> bool:
     """Whether a server could listen on the port, at this address."""
+    return not obstacle(port, host)
+
+
+def obstacle(port: int, host: str = HOST) -> str:
+    """Why no server could listen on the port, as it continues "port 80"; empty if one could."""
     with socket.socket() as caller, socket.socket() as listener:
         caller.settimeout(CONNECT_SECONDS)
         if caller.connect_ex((host, port)) == 0:
-            return False
+            return TAKEN
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+        except PermissionError:
+            return "is for programs of root alone"
         except OSError:
-            return False
-    return True
+            return TAKEN
+    return ""
 
 
 def free_port(host: str = HOST) -> int:

@@ -28,13 +28,21 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
 NEEDED_GIGABYTES = 5
-SUPPORTED = "3.11 to 3.14"
-SUPPORTED_RANGE = ">=3.11,<3.15"
+SUPPORTED = "3.11.4 to 3.14"
+SUPPORTED_RANGE = ">=3.11.4,<3.15"
+"""Older ones, such as Debian 12's 3.11.2, lack the filters by which tarfile unpacks safely (PEP 706)."""
 FETCHED = "3.13"
 """The Python that uv downloads if no supported one is found."""
 OLDEST_UV = (0, 6)
 NO_NETWORK = re.compile(r"error sending request|dns error|\(Connect\)|Failed to fetch|timed out", re.I)
 OTHER_FILE = re.compile(r"Hash mismatch for `([^`]+)`")
+PIP_SOURCES = (
+    *("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "keyring-provider"),
+    *("cert", "client-cert", "proxy", "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir"),
+)
+"""The options of pip that say where packages come from, but not which ones, nor where they go (`user`)."""
+UV_CONTENTS = {"UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_BUILD_CONSTRAINT", "UV_NO_EDITABLE"}
+"""uv's variables that would change what is installed."""
 
 
 class InstallError(Exception):
@@ -69,7 +77,7 @@ def main() -> int:
 
 def is_supported() -> bool:
     """Whether the Python that runs this is supported by the project."""
-    return (3, 11) <= sys.version_info[:2] <= (3, 14)
+    return (3, 11, 4) <= sys.version_info[:3] < (3, 15)
 
 
 class Environment:
@@ -108,7 +116,8 @@ class Environment:
             self._install_torch(uv, [*install, *pinned(self.locks[1])])
         uv.run(*install, "--exact", *pinned(*self.locks), *bytecode())
         if self.is_project:
-            uv.run(*install, "--no-build-isolation", "--editable", str(PROJECT))
+            # Not by its path, in which uv takes some characters (#, %) for those of an address.
+            uv.run(*install, "--no-build-isolation", "--editable", ".")
         self.stamp.write_text(self.fingerprint)
 
     def _install_torch(self, uv: Uv, install: list[str]) -> None:
@@ -150,19 +159,24 @@ def identity(python: str) -> str:
 class Uv:
     """Runs uv: the one on the PATH, or a pinned one in .venv-uv, which is installed by pip.
 
-    `settings` are pip's settings as environment variables of uv. uv's own settings take precedence.
+    The user's settings of pip and uv say where packages come from, but not which ones, nor where they go.
+    `settings` is uv's environment with those of pip; uv's own settings take precedence.
     """
 
     def __init__(self, log: Path) -> None:
         self.log = log
         pip = pip_settings()
         self.no_index = ["--no-index"] if is_true(pip.get("no-index", "")) else []
-        self.settings = dict(os.environ)
+        self.pip = pip_environment(pip)
+        self.settings = {name: value for name, value in os.environ.items() if name not in UV_CONTENTS}
         for name, value in uv_settings(pip).items():
             if not (name.startswith("UV_") and name in os.environ):
                 self.settings[name] = value
         found = shutil.which("uv")
         self.program = found if found and version(found) >= OLDEST_UV else self._own()
+        if "UV_CACHE_DIR" not in os.environ and not self._can_cache():
+            self.settings["UV_CACHE_DIR"] = str(log.parent / "uv-cache")
+            self.settings.setdefault("UV_PYTHON_INSTALL_DIR", str(PROJECT / ".venv-python"))
 
     def _own(self) -> str:
         folder, lock = PROJECT / ".venv-uv", REQUIREMENTS / "uv.lock"
@@ -170,15 +184,23 @@ class Uv:
         program = folder / "bin" / "uv"
         if not (stamp.exists() and stamp.read_text() == digest and version(str(program))):
             shutil.rmtree(folder, ignore_errors=True)
-            self._call([sys.executable, "-m", "venv", str(folder)])
+            self._call([sys.executable, "-m", "venv", str(folder)], self.pip)
             pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-            self._call([*pip, "--no-deps", "--only-binary", ":all:", *pinned(lock)])
+            self._call([*pip, "--no-deps", "--only-binary", ":all:", *pinned(lock)], self.pip)
             stamp.write_text(digest)
         return str(program)
 
     def run(self, *arguments: str, hint: str = "") -> None:
         """Run a command of uv; `hint` is added to some errors. Raises InstallError."""
-        self._call([self.program, *arguments], hint)
+        self._call([self.program, *arguments], self.settings, hint)
+
+    def _can_cache(self) -> bool:
+        """Whether uv's cache can be written: the home may be someone else's, or read-only."""
+        ask = [self.program, "cache", "dir"]
+        told = subprocess.run(ask, env=self.settings, capture_output=True, text=True, check=False).stdout
+        folder = Path(told.strip())
+        there = next(each for each in (folder, *folder.parents) if os.path.exists(str(each)))
+        return os.access(str(there), os.W_OK | os.X_OK)
 
     def succeeds(self, *arguments: str) -> bool:
         try:
@@ -187,19 +209,20 @@ class Uv:
             return False
         return True
 
-    def _call(self, command: list[str], hint: str = "") -> None:
-        """Run a command, log its output, and print its lines of progress. Raises InstallError."""
+    def _call(self, command: list[str], environment: dict[str, str], hint: str = "") -> None:
+        """Run a command in PROJECT, log its output, and print its lines of progress. Raises InstallError."""
         output = ""
         process = subprocess.Popen(
             command,
-            env=self.settings,
+            cwd=str(PROJECT),
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
         )
         assert process.stdout is not None
-        with self.log.open("a") as log, process:
+        with self.log.open("a", encoding="utf-8") as log, process:
             for line in process.stdout:
                 log.write(line)
                 output += line
@@ -241,7 +264,7 @@ def reason(output: str, hint: str) -> str:
         return f"the package index cannot be reached: check the network and pip's settings{hint}"
     if "ensurepip is not available" in output:
         return "this Python has no venv module: install its package (Debian: python3-venv), or uv"
-    errors = [line.strip() for line in output.splitlines() if re.match(r"error|ERROR|\s+(cause:|[×╰])", line)]
+    errors = re.findall(r"^(?:error|ERROR|\s+cause|\s*[×╰][─▶ ]*):?\s*(\S.*)$", output, re.M)
     return errors[-1] if errors else "uv failed"
 
 
@@ -269,6 +292,15 @@ def pip_settings() -> dict[str, str]:
         if name.startswith("PIP_") and value:
             found[":env:"][name[4:].lower().replace("_", "-")] = value
     return {**found["global"], **found["install"], **found[":env:"]}
+
+
+def pip_environment(pip: dict[str, str]) -> dict[str, str]:
+    """The environment in which pip has only those of its settings that say where packages come from."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    sources = {
+        f"PIP_{option.upper().replace('-', '_')}": pip[option] for option in PIP_SOURCES if option in pip
+    }
+    return {**others, **sources, "PIP_CONFIG_FILE": os.devnull}
 
 
 def uv_settings(pip: dict[str, str]) -> dict[str, str]:

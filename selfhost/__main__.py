@@ -17,7 +17,7 @@ from project.persistent import move_to_var
 from project.supervisor import Program
 from selfhost import trainer
 from selfhost.settings import Settings, SettingsError
-from sentiment.training.command_line import Parser, port
+from sentiment.training.command_line import Parser, exit_status, port
 
 HOST = "127.0.0.1"
 # MLflow's server took 61 s on two cores with eight times as much load. The wait is shown meanwhile.
@@ -42,23 +42,23 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     programs: list[Program] = []
+    try:
+        return exit_status(lambda: run(options, programs), StartError, ports.NotReadyError)
+    finally:
+        stop(programs)
+
+
+def run(options: argparse.Namespace, programs: list[Program]) -> int:
+    """Start everything, adding to `programs`, and wait for Ctrl-C. Raises StartError or NotReadyError."""
     serving = False
     try:
         web, mlflow = start(options, programs)
         serving = True
         print("Ctrl-C stops it", flush=True)
         watch(web, mlflow)
-    except (StartError, ports.NotReadyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
         return 0 if serving else 130
-    finally:
-        stop(programs)
 
 
 def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program, Program | None]:
@@ -162,12 +162,12 @@ def log_of(program: Program) -> str:
 
 
 def require_free(port: int, variable: str) -> None:
-    """Raises StartError if the port is in use; `variable` is the make variable that changes it."""
-    if not ports.is_free(port, HOST):
+    """Raises StartError if no server can listen there; `variable` is the make variable that changes it."""
+    if obstacle := ports.obstacle(port, HOST):
         airplay = " (macOS: AirPlay Receiver, in the settings of AirDrop & Handoff)" if port == 5000 else ""
-        raise StartError(
-            f"port {port} is taken{airplay}: stop what uses it, or run `make selfhost {variable}={port + 50}`"
-        )
+        advice = "stop what uses it, or run" if obstacle == ports.TAKEN else "run"
+        other = port + 50 if 1024 <= port < 65486 else 5050
+        raise StartError(f"port {port} {obstacle}{airplay}: {advice} `make selfhost {variable}={other}`")
 
 
 def wait_for(address: str, program: Program) -> None:

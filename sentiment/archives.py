@@ -61,7 +61,11 @@ def unpack(
     """
     name = "the archive's list"
     try:
-        with archive.open("rb") as packed:
+        opened = archive.open("rb")
+    except OSError as error:
+        raise ArchiveError(f"{archive}: cannot be read ({error.strerror})") from None
+    try:
+        with opened as packed:
             stream = _Unpacked(packed, limits)
             with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as tar:
                 size = 0

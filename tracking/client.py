@@ -96,6 +96,8 @@ def reason(error: BaseException) -> str:
     """Describe an error in one line, without the details that libraries add."""
     if isinstance(error, (SentimentError, TrackingError)):
         return str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     text = without_passwords(" ".join(str(error).split()))
     if "Connection refused" in text:
         text = "connection refused: is it up?"

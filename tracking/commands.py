@@ -180,13 +180,14 @@ def _percent(text: str) -> int:
 def opened(model: Path) -> Iterator[Path]:
     """The model folder itself, or a model.tar.gz unpacked for the block. Raises ArtifactError."""
     if model.is_dir():
+        version_of(model)
         yield model
         return
     with tempfile.TemporaryDirectory() as scratch:
         try:
             archives.unpack(model, Path(scratch), archives.MODEL)
         except ArchiveError as error:
-            raise ArtifactError(f"{model} is neither a model folder nor a model.tar.gz: {error}") from None
+            raise ArtifactError(f"{error}; name a model folder or a model.tar.gz") from None
         yield Path(scratch)
 
 

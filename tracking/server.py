@@ -28,10 +28,10 @@ def serve(port: int, folder: Path | None) -> int:
     `folder` is var/mlflow by default. The server ends when this process ends, for whatever reason, or when
     the make that started it ends. Returns the exit status.
     """
-    if not ports.is_free(port):
+    if obstacle := ports.obstacle(port):
         uri = f"http://{HOST}:{port}"
-        taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
-        print(f"error: {taken}; choose another port: make mlflow MLFLOW_PORT=NUMBER", file=sys.stderr)
+        reason = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} {obstacle}"
+        print(f"error: {reason}; choose another port: make mlflow MLFLOW_PORT=NUMBER", file=sys.stderr)
         return 1
     if folder is None:
         folder = VAR / "mlflow"
@@ -40,14 +40,14 @@ def serve(port: int, folder: Path | None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     print(f"MLflow  http://{HOST}:{port}  (its data are in {folder}; Ctrl-C stops it)", flush=True)
+    # Relative to the folder, whose name may hold characters that mean something in an address (%, ?, #).
     # One worker, since SQLite allows one writer at a time.
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    server = Program("the MLflow server", command, {**QUIET, **SERVER})
+    server = Program("the MLflow server", command, {**QUIET, **SERVER}, folder=folder)
     signals: list[int] = []
 
     def end(number: int, frame: object) -> None:

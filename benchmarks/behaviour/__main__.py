@@ -4,14 +4,14 @@ This is for work on a model: the default part is "tuning", and --failures shows 
 measures the part "reported", and writes the table of the model card.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 from benchmarks import table
 from benchmarks.behaviour import PARTS, cases
 from benchmarks.behaviour.measuring import answered, failed, failure_rate, of_recipe, rows
-from sentiment.errors import SentimentError
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,11 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--failures", metavar="CAPABILITY", help="show the failed cases of this one, or of all"
     )
     options = parser.parse_args(arguments)
-    try:
-        answerer = of_recipe(options.folder)
-    except SentimentError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_status(lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Score the model, and print the table. Raises SentimentError."""
+    answerer = of_recipe(options.folder)
     chosen = cases(options.part)
     head = ["capability", "test", "cases", "failed"]
     lines = [
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     print("\n".join(table.aligned([head, *lines])))
     if not options.failures:
-        return 0
+        return
     answers = answered(chosen, answerer)
     for case in chosen:
         of_case = [answers[text] for text in case.texts]
@@ -50,7 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
                 for text, answer in zip(case.texts, of_case, strict=True)
             )
             print(f"{case.capability}, {case.expectation}: {verdicts}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ IGNORED = frozenset({"CMD", "EXPOSE", "LABEL", "USER"})
 machine's network and run as its user."""
 NETWORK = ("0.0.0.0", "127.0.0.1")  # nosec B104
 """Containers here have no network of their own, and must not be reachable from other machines."""
+COPY_MODE = re.compile(r"--chmod=(0?[0-7]{3})")
 DESCRIPTION = "image.json"
 
 
@@ -108,10 +109,13 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
     words = shlex.split(rest)
     options = [word for word in words if word.startswith("--")]
     *sources, target = [word for word in words if word not in options]
-    if options:
+    mode = COPY_MODE.fullmatch(" ".join(options))
+    if options and not mode:
         source = stages.get(options[0].removeprefix("--from="))
         if len(options) > 1 or source is None:
-            raise BuildFailed(f"localcloud does not carry out COPY {rest}: its only option is --from=STAGE")
+            raise BuildFailed(
+                f"localcloud does not carry out COPY {rest}: its only option is --from=STAGE, or --chmod=755"
+            )
         stage.locks += source.locks
         for name in sources:
             if source.inside(name).exists():
@@ -123,11 +127,15 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
         if not file.exists() or not file.resolve().is_relative_to(context.resolve()):
             raise BuildFailed(f'failed to compute cache key: "/{name}": not found')
         if file.is_dir():
-            shutil.copytree(file, place, dirs_exist_ok=True)
+            into = place
+            shutil.copytree(file, into, dirs_exist_ok=True)
         else:
             into = place / file.name if target.endswith("/") else place
             into.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, into)
+        if mode:
+            for each in (file, *file.rglob("*")):
+                (into / each.relative_to(file)).chmod(int(mode[1], 8))
 
 
 def _variables(rest: str) -> dict[str, str]:

@@ -15,13 +15,14 @@ RUN groupadd --gid 10001 sentiment \
     && install --directory --owner=sentiment --group=sentiment /app/build /app/var
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
-COPY lambda lambda
-COPY project project
-COPY tracking tracking
-COPY selfhost selfhost
-COPY sentiment sentiment
-COPY serve serve
-COPY train train
+# --chmod, since the user below could not read the files of a checkout that was made with a umask of 077.
+COPY --chmod=755 lambda lambda
+COPY --chmod=755 project project
+COPY --chmod=755 tracking tracking
+COPY --chmod=755 selfhost selfhost
+COPY --chmod=755 sentiment sentiment
+COPY --chmod=755 serve serve
+COPY --chmod=755 train train
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

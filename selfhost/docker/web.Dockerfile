@@ -11,13 +11,14 @@ RUN groupadd --gid 10001 sentiment \
     && install --directory --owner=sentiment --group=sentiment /var/cache/sentiment /var/lib/sentiment
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
-COPY lambda lambda
-COPY docs docs
-COPY website website
-COPY sentiment sentiment
-COPY project project
-COPY tracking tracking
-COPY selfhost selfhost
+# --chmod, since the user below could not read the files of a checkout that was made with a umask of 077.
+COPY --chmod=755 lambda lambda
+COPY --chmod=755 docs docs
+COPY --chmod=755 website website
+COPY --chmod=755 sentiment sentiment
+COPY --chmod=755 project project
+COPY --chmod=755 tracking tracking
+COPY --chmod=755 selfhost selfhost
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1

@@ -48,17 +48,19 @@ def read_rows(path: str | Path | None, source: str) -> list[tuple[str, int]]:
     `path` is the package's CSV file, by default that of the installed package. Raises DatasetError.
     """
     file = Path(path) if path is not None else installed_file()
+    advice = (
+        "reinstall that version"
+        if path is None
+        else "for other reviews name their source: DATA=kaggle or DATA=aclimdb (--data)"
+    )
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror}); reinstall {REQUIREMENT}") from None
+        raise DatasetError(
+            f"{file}: not the file of {REQUIREMENT} (it cannot be read: {error.strerror}); {advice}"
+        ) from None
     if hashlib.sha256(content).hexdigest() != FILE_SHA256:
-        instead = (
-            "reinstall that version"
-            if path is None
-            else "for other reviews name their source: DATA=kaggle or DATA=aclimdb (--data)"
-        )
-        raise DatasetError(f"{file}: not the file of {REQUIREMENT} (its checksum differs); {instead}")
+        raise DatasetError(f"{file}: not the file of {REQUIREMENT} (its checksum differs); {advice}")
     rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
     with long_fields():
         return [(row["text"], int(row["label"])) for row in rows if row["source"] == source]

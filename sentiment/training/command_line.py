@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from sentiment.errors import SentimentError, nearest
 from sentiment.training.hyperparameters import canonical
+
+UNREAD = 128 + 13
+"""The exit status of a program that SIGPIPE ends, since nobody reads its output any more (`| head`)."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,17 +53,31 @@ def error_line(message: str) -> str:
 def exit_status(run: Callable[[], int | None], *errors: type[Exception]) -> int:
     """The exit status of a program that does `run`; what stops it is one line on standard error.
 
-    That is a SentimentError, an OSError, too little memory, or one of the program's own `errors`.
+    That is a SentimentError, an OSError, too little memory, or one of the program's own `errors`. Where nobody
+    reads its output any more, the program ends without a word.
     """
     expected: tuple[type[Exception], ...] = (SentimentError, MemoryError, *errors)
     try:
-        return run() or 0
+        status = run() or 0
+        sys.stdout.flush()
+        return status
     except expected as error:
         return fail(str(error) or "out of memory")
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_unread(sys.stdout.fileno()):
+            # What is left to write would be an error again, when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNREAD
         return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
+
+
+def _is_unread(output: int) -> bool:
+    """Whether a file descriptor is a pipe that nobody reads any more."""
+    poll = select.poll()
+    poll.register(output, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def fail(message: str) -> int:

@@ -72,11 +72,12 @@ class Dockerfile:
         copies = [
             shlex.split(rest) for word, rest in last if word == "COPY" and not rest.startswith("--from")
         ]
-        assert all(source == target for source, target in copies)
+        # The containers' user can read them, whoever can read those of the checkout.
+        assert all(source == target and mode == "--chmod=755" for mode, source, target in copies)
         stated = [part for word, rest in last if word == "ENV" for part in shlex.split(rest)]
         return cls(
             packages={canonicalize_name(name) for name in packages},
-            copied=[source for source, _ in copies],
+            copied=[source for _, source, _ in copies],
             environment=dict(part.split("=", 1) for part in stated),
             folder=next(rest for word, rest in last if word == "WORKDIR"),
             user=next(rest for word, rest in last if word == "USER"),

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
-from project.ports import free_port, is_free
+from project.ports import answers, free_port, is_free
 from tests.conftest import PROJECT
 from tests.contract.selfhost_fixtures import Tracking, models, registered, tracking, wait_until
 from tests.tethered import tethered
@@ -156,6 +157,19 @@ def test_the_tracking_server_ends_with_who_started_it(launch, tmp_path, starter,
     end(launched)
     wait_until(launched.nothing_is_left, END_SECONDS)
     assert launched.process.returncode == (0 if end is Launched.ctrl_c else -signal.SIGKILL)
+
+
+def test_an_mlflow_server_keeps_all_in_its_folder_whatever_its_name(launch, tmp_path):
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    folder = tmp_path / "100 %25 C# films? ü"
+    launched = launch("train/tracking.py", "serve", "--port", str(port), "--folder", str(folder))
+    launched.until(r"^MLflow  http")
+    wait_until(lambda: answers(f"{url}/health"), END_SECONDS)
+    sent = requests.put(f"{url}/api/2.0/mlflow-artifacts/artifacts/a.txt", data=b"kept", timeout=60)
+    assert sent.status_code == 200
+    assert (folder / "artifacts" / "a.txt").read_bytes() == b"kept" and (folder / "mlflow.db").is_file()
+    assert launched.ctrl_c() == 0
+    assert {each.name for each in tmp_path.iterdir()} == {folder.name, "temporary"}
 
 
 def test_ctrl_c_is_how_a_self_hosted_system_that_serves_ends(launch, tmp_path, registry):

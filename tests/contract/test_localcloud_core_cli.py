@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -87,6 +88,17 @@ with cloud(parser().parse_args(["up", "--port", "PORT"])):
         [sys.executable, "-c", code.replace("PORT", str(port))], cwd=PROJECT, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == (f"{state_dir(port)}\n", "")
+
+
+def test_a_disk_without_room_for_the_cloud_is_one_line(port):
+    """A limit on the size of files stands in for it."""
+
+    def nothing_fits():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+    done = run("run", "--port", port, "--", "true", preexec_fn=nothing_fits)
+    assert done.stderr.startswith("localcloud: the cloud: No usable temporary directory found in [")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

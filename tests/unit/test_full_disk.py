@@ -84,7 +84,7 @@ def test_prepared_reviews_that_find_no_room(tmp_path, capsys):
     with room_for(500):
         assert pipeline.main(step) == 1
     (line,) = errors(capsys)
-    assert line.startswith(f"error: {FULL}: {tmp_path / 'build' / 'prepared'}")
+    assert line.startswith(f"error: {tmp_path / 'build' / 'prepared'}") and line.endswith(f": {FULL}")
     assert files_under(tmp_path) == ["reviews.csv"]
 
 

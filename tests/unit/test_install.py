@@ -193,6 +193,82 @@ def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
     assert {name: settings.get(name) for name in expected} == expected
 
 
+def test_settings_of_pip_that_would_install_elsewhere_do_not_count(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_USER", "yes")
+    pip = {
+        "user": "yes",
+        "target": "/elsewhere",
+        "constraint": "/older.txt",
+        "index-url": "https://mirror.example/simple",
+    }
+    environment = install.pip_environment(pip)
+    assert {name: value for name, value in environment.items() if name.startswith("PIP_")} == {
+        "PIP_INDEX_URL": "https://mirror.example/simple",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.slow
+def test_settings_of_uv_that_would_install_something_else_do_not_count(tmp_path, requirements, monkeypatch):
+    (requirements / "tiny.lock").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
+    (tmp_path / "constraints.txt").write_text("one<1\n")
+    for name in install.UV_CONTENTS - {"UV_NO_EDITABLE"}:
+        monkeypatch.setenv(name, str(tmp_path / "constraints.txt"))
+    environment, said = make(tmp_path)
+    assert environment.is_current() and "+ one==1.0" in said
+
+
+@pytest.mark.slow
+def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path, requirements, monkeypatch):
+    monkeypatch.setenv("HOME", os.devnull)  # root could write to any folder
+    monkeypatch.delenv("UV_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (requirements / "tiny.lock").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
+    environment, _ = make(tmp_path)
+    assert environment.is_current() and (tmp_path / "uv-cache").is_dir()
+    fetched = install.Uv(tmp_path / "setup.log").settings["UV_PYTHON_INSTALL_DIR"]
+    assert fetched == str(PROJECT / ".venv-python")  # which `make clean` deletes, and git ignores
+
+
+@pytest.mark.slow
+def test_the_projects_folder_may_have_any_name(tmp_path, requirements, monkeypatch):
+    project = tmp_path / "100 %25 C# films? ü"
+    project.mkdir()
+    monkeypatch.setattr(install, "PROJECT", project)
+    make_wheel(tmp_path / "made", "ours", "1.0")
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "ours"\nversion = "1.0"\n'
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    (project / "backend.py").write_text(
+        f"import shutil\nWHEEL = {str(tmp_path / 'made' / 'ours-1.0-py3-none-any.whl')!r}\n"
+        "def build_editable(folder, *others):\n    return shutil.copy(WHEEL, folder).split('/')[-1]\n"
+    )
+    (requirements / "lock.txt").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
+    for lock in install.torch_locks(""):
+        lock.touch()
+    environment = install.Environment("project", folder=tmp_path / "env")
+    environment.make(install.Uv(tmp_path / "setup.log"), sys.executable)
+    assert environment.is_current() and list(tmp_path.glob("env/lib/python*/site-packages/ours.py"))
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("Resolved 1 package\nerror: File not found: /a.txt\n", "File not found: /a.txt"),
+        ("error: Failed to initialize cache\n  cause: failed to create /x\n", "failed to create /x"),
+        ("  × No solution found:\n  ╰─▶ Because one was yanked\n", "Because one was yanked"),
+        ("ERROR: No matching distribution found for uv\n", "No matching distribution found for uv"),
+        ("Killed\n", "uv failed"),
+    ],
+)
+def test_the_reason_of_a_failure_is_its_last_cause(output, said):
+    assert install.reason(output, "") == said
+
+
 @pytest.mark.slow
 def test_a_python_that_cannot_be_fetched_is_reported(tmp_path, requirements, monkeypatch, capsys):
     monkeypatch.setattr(install, "is_supported", lambda: False)
@@ -201,10 +277,10 @@ def test_a_python_that_cannot_be_fetched_is_reported(tmp_path, requirements, mon
     with pytest.raises(install.InstallError) as told:
         uv.find_python()
     assert str(told.value).startswith(
-        "Python 3.11 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
+        "Python 3.11.4 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
     )
     assert str(told.value).endswith("make PYTHON=/path/to/python3.13")
-    assert "There is no Python 3.11 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
+    assert "There is no Python 3.11.4 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -223,7 +299,18 @@ def test_a_python_that_was_chosen_and_is_too_old_is_refused(monkeypatch, capsys)
     monkeypatch.setattr(install, "is_supported", lambda: False)
     monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
     assert install.main() == 1
-    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, but this is 3.")
+    assert capsys.readouterr().err.startswith("error: Python 3.11.4 to 3.14 is needed, but this is 3.")
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [((3, 11, 2), False), ((3, 11, 4), True), ((3, 14, 9), True), ((3, 15, 0), False), ((3, 8, 20), False)],
+)
+def test_a_python_whose_tarfile_unpacks_safely_is_supported(monkeypatch, version, supported):
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "version_info", version)
+        found = install.is_supported()
+    assert found == supported
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -252,6 +339,7 @@ def test_the_versions_of_python_and_torch_agree():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == install.SUPPORTED_RANGE
     assert f"You need Python {install.SUPPORTED}" in (PROJECT / "README.md").read_text()
+    assert "not (3, 11, 4) <= sys.version_info < (3, 15)" in (PROJECT / "Makefile").read_text()
     workflow = (PROJECT / ".github/workflows/tests.yml").read_text()
     assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in workflow
     [torch] = [each for each in project["dependencies"] if each.startswith("torch")]

@@ -322,11 +322,10 @@ def test_a_record_is_removed_by_its_name_or_its_arn(tmp_path, key):
 def test_nothing_is_kept_of_a_deleted_job(tmp_path, kind, member):
     cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
     jobs, run = kind(cloud, Experiments(cloud)), Mock()
-    jobs.table.add("ended", {}, **{f"{member}Status": "Completed"})
-    jobs._jobs["ended"] = run
+    record, _ = jobs._runs.add(lambda: (jobs.table.add("ended", {}, **{f"{member}Status": "Completed"}), run))
     jobs.delete(**{f"{member}Name": "ended"})
     run.join.assert_called_once_with()
-    assert not jobs._jobs and not list(jobs.table)
+    assert jobs._runs.remove(record) is None and not list(jobs.table)
 
 
 def test_lists_are_filtered_sorted_and_paged(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11 to 3.14: make PYTHON="),
+        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11.4 to 3.14: make PYTHON="),
         ("PORT=99999", "PORT=99999 is not a port: a number from 1 to 65535"),
         ("PORT=abc", "PORT=abc is not a port"),
         ("WEB_PORT=0", "WEB_PORT=0 is not a port"),
@@ -147,6 +148,59 @@ def test_modules_of_another_project_are_not_taken(tmp_path):
     (tmp_path / "difflib.py").write_text("raise SystemExit('of another project')")
     done = run("make", "demo", "RECIPIE=best", PYTHONPATH=str(tmp_path))
     assert "error: there is no setting RECIPIE; did you mean RECIPE?" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_broken_home_of_python_hides_no_python():
+    """Before make 4.4, `unexport` has no effect on what $(shell ...) runs."""
+    done = run("make", "demo", "RECIPIE=best", PYTHONHOME="/nowhere")
+    assert "error: there is no setting RECIPIE; did you mean RECIPE?" in done.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A folder with the Makefile. localcloud leaves a mark when it starts; python prints its arguments."""
+    for name in ("Makefile", "requirements/make_settings.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(PROJECT / name, tmp_path / name)
+    (tmp_path / "requirements" / "install.py").touch()
+    programs = {
+        "localcloud": 'touch started; while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        "python": 'env | grep ^PYTHON; for word; do printf "[%s]" "$word"; done; echo',
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (file := tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        file.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_settings_of_python_for_other_programs_do_not_reach_ours(checkout):
+    others = {"PYTHONSAFEPATH": "1", "PYTHONOPTIMIZE": "2", "PYTHONINSPECT": "1", "PYTHONHOME": "/nowhere"}
+    done = run("make", "-C", str(checkout), "summary", "BIN=bin", **others)
+    assert done.returncode == 0 and "[summary]" in done.stdout
+    assert not [name for name in others if name in done.stdout]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["demo", "load"])
+def test_what_make_only_prints_starts_no_cloud(checkout, target):
+    done = run("make", "-C", str(checkout), "-n", target, "BIN=bin")
+    assert done.returncode == 0 and "bin/localcloud run" in done.stdout
+    assert not (checkout / "started").exists()
+
+
+@pytest.mark.slow
+def test_the_make_behind_localcloud_gets_what_was_typed(checkout):
+    """And with -j no warning that it cannot share the jobs."""
+    path = 'it\'s "my" $HOME (é) #2.csv'
+    typed = ("BIN=bin", "DATA=kaggle", f"DATA_PATH={path.replace('$', '$$')}", "SET=epochs=1 seed=2")
+    done = run("make", "-j2", "-C", str(checkout), "demo", *typed)
+    assert (done.returncode, done.stderr) == (0, "") and (checkout / "started").exists()
+    steps = [line for line in done.stdout.splitlines() if line.endswith("[deploy]")]
+    assert len(steps) == 1
+    assert f"[--data-path={path}]" in steps[0] and "[--set=epochs=1][--set=seed=2]" in steps[0]
 
 
 @pytest.mark.slow
