@@ -53,8 +53,8 @@ def error_line(message: str) -> str:
 def exit_status(run: Callable[[], int | None], *errors: type[Exception]) -> int:
     """The exit status of a program that does `run`; what stops it is one line on standard error.
 
-    That is a SentimentError, an OSError, too little memory, or one of the program's own `errors`. Where nobody
-    reads its output any more, the program ends without a word.
+    That is a SentimentError, an OSError, too little memory, or one of the program's own `errors`. Where
+    nobody reads its output any more, the program ends without a word.
     """
     expected: tuple[type[Exception], ...] = (SentimentError, MemoryError, *errors)
     try:
