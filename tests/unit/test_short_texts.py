@@ -61,6 +61,15 @@ def test_written_sentences_have_a_label_or_none():
     assert 0.45 < found.select("train").labels.mean() < 0.55
 
 
+def test_neighbouring_sentences_are_in_one_split():
+    found, splits = written.load(), {}
+    for name, split in zip(found.ids, found.split, strict=True):
+        line = int(name.removeprefix("written_")) - 1
+        splits.setdefault(line // written.BLOCK_LINES, set()).add(str(split))
+    assert all(len(one) == 1 for one in splits.values())
+    assert set().union(*splits.values()) == {"train", "validation"}
+
+
 def test_the_model_card_counts_the_written_sentences():
     sentences = Path(written.__file__).with_suffix(".tsv").read_text(encoding="utf-8").splitlines()
     card = (PROJECT / "docs" / "model.md").read_text(encoding="utf-8")
