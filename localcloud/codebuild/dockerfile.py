@@ -26,7 +26,7 @@ NETWORK = ("0.0.0.0", "127.0.0.1")  # nosec B104
 """Containers here have no network of their own, and must not be reachable from other machines."""
 COPY_MODE = re.compile(r"--chmod=(0?[0-7]{3})")
 OWNERS = 0o600, 0o700
-"""The rights to files and to folders that their owner keeps, whatever --chmod says: Docker's root needs none."""
+"""The rights to files and folders that their owner keeps, whatever --chmod says. Docker's root needs none."""
 DESCRIPTION = "image.json"
 
 
