@@ -137,20 +137,20 @@ class ChangeSetOperations:
             status = f"{change_set.kind}_IN_PROGRESS"
             stack.status = status
 
-        def deploy(run: Deployment) -> None:
-            on_failure = change_set.on_stack_failure or "ROLLBACK"
-            if stack.disable_rollback or on_failure == "DO_NOTHING":
-                stack.disable_rollback, on_failure = True, "DO_NOTHING"
-            if change_set.kind == "UPDATE" and previous:
-                run.update(resolved, previous, stack.stack_policy)
-            else:
-                run.create(resolved, on_failure)
+            def deploy(run: Deployment) -> None:
+                on_failure = change_set.on_stack_failure or "ROLLBACK"
+                if stack.disable_rollback or on_failure == "DO_NOTHING":
+                    stack.disable_rollback, on_failure = True, "DO_NOTHING"
+                if change_set.kind == "UPDATE" and previous:
+                    run.update(resolved, previous, stack.stack_policy)
+                else:
+                    run.create(resolved, on_failure)
 
-        def finished() -> None:
-            done = stack.status == f"{change_set.kind}_COMPLETE"
-            change_set.execution_status = "EXECUTE_COMPLETE" if done else "EXECUTE_FAILED"
+            def finished() -> None:
+                done = stack.status == f"{change_set.kind}_COMPLETE"
+                change_set.execution_status = "EXECUTE_COMPLETE" if done else "EXECUTE_FAILED"
 
-        self._start(stack, change_set.source, status, deploy, finished)
+            self._start(stack, change_set.source, status, deploy, finished)
 
     def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
         """Deletes a change set. As on AWS, that succeeds if it does not exist."""

@@ -202,9 +202,9 @@ class Deployment:
                 fresh.physical = failed.physical
                 raise
 
-        reason = failures.of(provider.type, evaluate)
+        reason = failures.attempt(provider.type, evaluate)
         self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
-        reason = reason or failures.of(provider.type, make)
+        reason = reason or failures.attempt(provider.type, make)
         if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
             self._stack.note(fresh, f"{verb}_IN_PROGRESS", CREATION_INITIATED)
@@ -279,7 +279,7 @@ class Deployment:
             )
             resource.properties, resource.applied = target.properties, target.applied
 
-        if reason := failures.of(resource.type, change):
+        if reason := failures.attempt(resource.type, change):
             self._stack.note(resource, "UPDATE_FAILED", reason, target.properties)
             return False
         self._stack.note(resource, "UPDATE_COMPLETE")
@@ -336,7 +336,7 @@ class Deployment:
                 self._context(resource.logical_id), resource.existing, resource.applied
             )
 
-        if reason := failures.of(resource.type, delete):
+        if reason := failures.attempt(resource.type, delete):
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)

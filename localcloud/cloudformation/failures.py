@@ -36,7 +36,7 @@ NOT_FOUND = "Could not find "
 """The first words of SageMaker's messages about what is missing, whose code is ValidationException."""
 
 
-def of(resource_type: str, action: Callable[[], None]) -> str | None:
+def attempt(resource_type: str, action: Callable[[], None]) -> str | None:
     """Carries out an action on a resource. Returns why it failed, or None."""
     try:
         action()

@@ -118,10 +118,10 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             stack.pending_imports = resolved.imports
             stack.status = "CREATE_IN_PROGRESS"
             self.stacks.add(stack)
-        deadline = time.monotonic() + 60 * minutes if minutes else None
-        self._start(
-            stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure, deadline)
-        )
+            deadline = time.monotonic() + 60 * minutes if minutes else None
+            self._start(
+                stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure, deadline)
+            )
         return {"StackId": stack.id}
 
     def update_stack(self, **request: Any) -> dict[str, Any]:
@@ -152,7 +152,9 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             before = stack.deployed_source
             stack.pending_imports = resolved.imports
             stack.status = "UPDATE_IN_PROGRESS"
-        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, before, governing))
+            self._start(
+                stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, before, governing)
+            )
         return {"StackId": stack.id}
 
     def delete_stack(
@@ -201,12 +203,12 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             stack.is_abandoned = creation is not None
             stack.status = "DELETE_IN_PROGRESS"
 
-        def delete(run: Deployment) -> None:
-            if creation:
-                creation.join()
-            run.delete(retain)
+            def delete(run: Deployment) -> None:
+                if creation:
+                    creation.join()
+                run.delete(retain)
 
-        self._start(stack, source, "DELETE_IN_PROGRESS", delete)
+            self._start(stack, source, "DELETE_IN_PROGRESS", delete)
 
     # Retries: requests that a client repeats because it did not get the first answer
 
@@ -294,6 +296,10 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         action: Callable[[Deployment], None],
         finished: Callable[[], None] | None = None,
     ) -> None:
+        """Starts a deployment. The caller has set the status, and still holds the lock of the stacks.
+
+        So no request sees a stack that is in progress without the deployment that it may have to wait for.
+        """
         stack.source = source
         if status != "DELETE_IN_PROGRESS":  # which the deployment says itself, as for a failed creation
             stack.set_status(status, "User Initiated")
@@ -311,8 +317,8 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
                 finished()
 
         thread = threading.Thread(target=deploy, name=f"stack {stack.name}", daemon=True)
-        thread.start()
         stack.deployment = thread
+        thread.start()
         self._threads = {one for one in self._threads if one.is_alive()} | {thread}
         self._request.deployment = thread
 

@@ -192,7 +192,7 @@ class Stack:
     is_abandoned: bool = False
     """Whether its creation is to end, because the stack is to be deleted."""
     deployment: threading.Thread | None = None
-    """The thread of the latest one."""
+    """The thread of the latest deployment, which is set as long as one is in progress."""
     created: datetime = field(default_factory=now)
     updated: datetime | None = None
     deleted: datetime | None = None

@@ -70,7 +70,8 @@ def check_structure(template: Mapping[str, Any]) -> None:
     for section in MAPPINGS:
         if not isinstance(template.get(section), dict | None):
             raise ValidationError(f"Template format error: Any {section} member must be an object.")
-    if path := next(_nulls({name: template[name] for name in MAPPINGS if name in template}, ""), None):
+    checked = {name: template[name] for name in (*MAPPINGS, "Description") if name in template}
+    if path := next(_nulls(checked, ""), None):
         raise ValidationError(f"[{path}] 'null' values are not allowed in templates")
     _check_texts(template, "Description")
     if len(str(template.get("Description", "")).encode()) > MAX_DESCRIPTION_BYTES:

@@ -25,6 +25,8 @@ machine's network and run as its user."""
 NETWORK = ("0.0.0.0", "127.0.0.1")  # nosec B104
 """Containers here have no network of their own, and must not be reachable from other machines."""
 COPY_MODE = re.compile(r"--chmod=(0?[0-7]{3})")
+OWNERS = 0o600, 0o700
+"""The rights to files and folders that their owner keeps, whatever --chmod says. Docker's root needs none."""
 DESCRIPTION = "image.json"
 
 
@@ -114,7 +116,7 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
         source = stages.get(options[0].removeprefix("--from="))
         if len(options) > 1 or source is None:
             raise BuildFailed(
-                f"localcloud does not carry out COPY {rest}: its only option is --from=STAGE, or --chmod=755"
+                f"localcloud does not carry out COPY {rest}: it takes --from=STAGE or --chmod=755, alone"
             )
         stage.locks += source.locks
         for name in sources:
@@ -135,7 +137,7 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
             shutil.copyfile(file, into)
         if mode:
             for each in (file, *file.rglob("*")):
-                (into / each.relative_to(file)).chmod(int(mode[1], 8))
+                (into / each.relative_to(file)).chmod(int(mode[1], 8) | OWNERS[each.is_dir()])
 
 
 def _variables(rest: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Tells a browser's requests for web pages from those of a server's own clients.
+"""Tells the requests that web pages make in a browser from those of a server's own clients.
 
 A page can ask any server of this machine, under a name that its owner points there as well (DNS rebinding).
 Standard library only, because model servers run without localcloud's packages.

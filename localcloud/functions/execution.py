@@ -1,4 +1,4 @@
-"""Runs the events of functions: in their turn, and in a pool of sandboxes for each function."""
+"""Runs functions, each in a pool of sandboxes of its own, as many at once as their concurrency allows."""
 
 import contextlib
 import functools

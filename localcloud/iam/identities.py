@@ -91,11 +91,11 @@ class Identities(IamOperations):
         return FORWARD
 
     def list_signing_certificates(self, UserName: str | None = None, **request: Any) -> object:
-        """Of the caller, where moto would look for a user without a name; nobody has any."""
+        """Without a name, of the caller, where moto would look for a user without one. Nobody has any."""
         return FORWARD if UserName else {"Certificates": [], "IsTruncated": False}
 
     def list_ssh_public_keys(self, UserName: str | None = None, **request: Any) -> object:
-        """As `list_signing_certificates` does."""
+        """Of the caller, like `list_signing_certificates`."""
         return FORWARD if UserName else {"SSHPublicKeys": [], "IsTruncated": False}
 
     def _check_boundary(self, arn: str) -> object:

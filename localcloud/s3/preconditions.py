@@ -90,7 +90,7 @@ def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
         return None
     if failed := _unmet(record, request, OF_SOURCE):
         raise _failed(f"{OF_SOURCE}{failed}")
-    if record.storage_class in ARCHIVES:  # of which moto restores none here
+    if record.storage_class in ARCHIVES:  # and never restored: RestoreObject is not supported
         message = "Operation is not valid for the source object's storage class"
         raise ApiError("InvalidObjectState", message, status=403, StorageClass=record.storage_class)
     _forget(request, OF_SOURCE)

@@ -25,9 +25,9 @@ UNSET = frozenset(EMPTY) | MISSING
 
 
 def answer_unset(bucket: Any, name: str, operation: str, request: werkzeug.Request) -> werkzeug.Response:
-    """Answers one of UNSET. `bucket` is moto's record of the bucket `name`, None for one that there is not.
+    """Answers one of UNSET. `bucket` is moto's record of the bucket `name`, None if it does not exist.
 
-    Raises ApiError for a bucket, and for a configuration, that there is not.
+    Raises ApiError for a missing bucket or configuration.
     """
     if bucket is None:
         message = "The specified bucket does not exist"

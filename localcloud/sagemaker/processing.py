@@ -147,9 +147,9 @@ class ProcessingJobs:
     def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ProcessingJobName"])
         require_ended("processing", record.live["ProcessingJobStatus"])
-        if run := self._runs.remove(record):
+        if run := self._runs.remove(record):  # else another request is deleting the job
             run.join()
-        self.table.remove(record.name)
+            self.table.remove(record.name)
         return {}
 
     def running(self) -> list[str]:

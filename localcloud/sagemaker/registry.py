@@ -1,5 +1,7 @@
 """The model registry: model package groups, model packages and model cards."""
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,8 +32,8 @@ class ModelRegistry:
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
         self._lock = threading.Lock()
-        self._changed: dict[str, str] = {}
-        """The ARNs of packages, by the client tokens of the requests that made or changed them."""
+        self._changed: dict[str, tuple[bytes, str]] = {}
+        """Digests of requests that made or changed packages, and the packages' ARNs, by client token."""
         self.groups = Table(
             cloud,
             "model-package-group",
@@ -127,16 +129,28 @@ class ModelRegistry:
         page, token = select(self.groups, request)
         return {"ModelPackageGroupSummaryList": [self.group(each) for each in page], "NextToken": token}
 
-    def _once(self, token: str | None, change: Callable[[], str]) -> dict[str, Any]:
-        """Answers with the package that `change` returns. A request that is sent again changes nothing."""
+    def _once(
+        self, operation: str, request: dict[str, Any], change: Callable[[dict[str, Any]], str]
+    ) -> dict[str, Any]:
+        """Answers with the package that `change` returns. A request that is sent again changes nothing.
+
+        Raises Conflict if another request had the same client token.
+        """
+        token = request.pop("ClientToken", None)
+        digest = hashlib.sha256(json.dumps([operation, request], sort_keys=True).encode()).digest()
         with self._lock:
-            arn = self._changed.get(token or "") or change()
-            if token:
-                self._changed[token] = arn
+            if token not in self._changed:
+                arn = change(request)
+                if token:
+                    self._changed[token] = digest, arn
+                return {"ModelPackageArn": arn}
+            former, arn = self._changed[token]
+        if former != digest:
+            raise Conflict(f"{operation}: the ClientToken {token} is that of another request.")
         return {"ModelPackageArn": arn}
 
-    def _create_package(self, ClientToken: str | None = None, **request: Any) -> dict[str, Any]:
-        return self._once(ClientToken, lambda: self._add_package(request))
+    def _create_package(self, **request: Any) -> dict[str, Any]:
+        return self._once("CreateModelPackage", request, self._add_package)
 
     def _add_package(self, request: dict[str, Any]) -> str:
         group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
@@ -165,8 +179,8 @@ class ModelRegistry:
             live["ModelPackageVersion"] = version
         return self.packages.add(str(name), request, **live).arn
 
-    def _update_package(self, ClientToken: str | None = None, **request: Any) -> dict[str, Any]:
-        return self._once(ClientToken, lambda: self._change_package(request))
+    def _update_package(self, **request: Any) -> dict[str, Any]:
+        return self._once("UpdateModelPackage", request, self._change_package)
 
     def _change_package(self, request: dict[str, Any]) -> str:
         record = self.packages.get(request.pop("ModelPackageArn"))

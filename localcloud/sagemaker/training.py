@@ -205,9 +205,9 @@ class TrainingJobs:
             raise ResourceInUse(
                 "The request was rejected because the training job retains an Available warm pool."
             )
-        if run := self._runs.remove(record):
+        if run := self._runs.remove(record):  # else another request is deleting the job
             run.join()
-        self.table.remove(record.name)
+            self.table.remove(record.name)
         return {}
 
     def interrupt(self, name: str) -> None:

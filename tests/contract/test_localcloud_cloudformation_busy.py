@@ -4,13 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import botocore.exceptions
 import pytest
 from localcloud_cloudformation_fixtures import WAIT_SECONDS, cloud, stacks
 
 from localcloud.cloudformation.resources import PROVIDERS
+from localcloud.cloudformation.stacks import Stack
 
 __all__ = ["cloud", "stacks"]
 
@@ -83,6 +84,30 @@ def test_a_stack_may_be_deleted_while_it_is_being_created(cloud, stacks, gate, b
     assert statuses[-2:] == ["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
     assert not any(one["LogicalResourceId"] == "B" for one in stacks.events(stack))
     assert cloud.client("sns").list_topics()["Topics"] == []
+
+
+@pytest.mark.parametrize("by_change_set", [False, True], ids=["CreateStack", "ExecuteChangeSet"])
+def test_a_stack_may_be_deleted_as_soon_as_it_can_be_seen(stacks, background, monkeypatch, by_change_set):
+    set_status = Stack.set_status
+    deletions = []
+
+    def delete_meanwhile(self, status, *reason):
+        if status == "CREATE_IN_PROGRESS":  # which can be seen from now on, although nothing runs yet
+            deletions.append(background.submit(stacks.client.delete_stack, StackName=self.name))
+            wait(deletions, timeout=1)
+        return set_status(self, status, *reason)
+
+    if by_change_set:
+        change_set = {"StackName": "seen", "ChangeSetName": "first", "ChangeSetType": "CREATE"}
+        stack = stacks.client.create_change_set(**change_set, TemplateBody=topics())["StackId"]
+        stacks.client.get_waiter("change_set_create_complete").wait(StackName="seen", ChangeSetName="first")
+    monkeypatch.setattr(Stack, "set_status", delete_meanwhile)
+    if by_change_set:
+        stacks.client.execute_change_set(StackName="seen", ChangeSetName="first")
+    else:
+        stack = stacks.client.create_stack(StackName="seen", TemplateBody=topics())["StackId"]
+    deletions[0].result()
+    stacks.settled(stack, "DELETE_COMPLETE")
 
 
 def test_a_stack_cannot_be_deleted_while_it_is_being_updated(stacks, gate, background):

@@ -176,6 +176,13 @@ def test_a_package_is_made_once_for_a_token_and_has_a_number_of_its_own(aws):
         update(ModelPackageArn=arn, AdditionalInferenceSpecificationsToAdd=[further], ClientToken="an-update")
     told = aws.sagemaker.describe_model_package(ModelPackageName=arn)
     assert [each["Name"] for each in told["AdditionalInferenceSpecifications"]] == ["further"]
+    for again in (
+        lambda: create(
+            ModelPackageGroupName="tokens", ModelApprovalStatus="Approved", ClientToken="the-same"
+        ),
+        lambda: update(ModelPackageArn=arn, ApprovalDescription="good", ClientToken="the-same"),
+    ):
+        assert refused(again)[1].endswith("the ClientToken the-same is that of another request.")
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: create(ModelPackageGroupName="tokens")["ModelPackageArn"], range(16)))
     assert len({*made, arn}) == 17

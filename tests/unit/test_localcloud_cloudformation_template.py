@@ -63,6 +63,7 @@ Resources:
         ("Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X}", "both a parameter and a resource"),
         ("Resources:\n  A: {Type: X, CreationPolicy: {}}", "CreationPolicy"),
         ("Description: {a: b}\n" + BUCKET, "Every Description member must be a string"),
+        ("Description:\n" + BUCKET, r"\[/Description\] 'null' values are not allowed in templates"),
         (
             # as users of the CDK report, whose descriptions with a region become functions
             BUCKET + "Outputs: {O: {Value: x, Description: !Ref AWS::Region}}",

@@ -50,8 +50,23 @@ def test_a_mode_is_given_to_all_that_is_copied(tmp_path: Path) -> None:
     assert {each.stat().st_mode & 0o777 for each in (folder, *folder.rglob("*"))} == {0o751}
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o444, 0])
+def test_an_image_can_be_built_and_removed_whatever_modes_it_states(mode: int, tmp_path: Path) -> None:
+    """In Docker, root builds and removes images, whom modes do not hold up."""
+    (tmp_path / "code" / "inner").mkdir(parents=True)
+    (tmp_path / "code" / "inner" / "main.py").touch()
+    text = f"FROM python:3.12\nCOPY --chmod={mode:03o} code /code\nCOPY Dockerfile /code/inner/\n"
+    text += 'ENTRYPOINT ["python", "/code/inner/main.py"]\n'
+    (file := tmp_path / "Dockerfile").write_text(text, encoding="utf-8")
+    build(file, tmp_path, tmp_path / "image", lambda locks, folder: "python", lambda line: None)
+    [folder] = (tmp_path / "image").glob("*/code")
+    assert folder.stat().st_mode & 0o777 == mode | 0o700
+    assert (folder / "inner" / "main.py").stat().st_mode & 0o777 == mode | 0o600
+    shutil.rmtree(tmp_path / "image")
+
+
 @pytest.mark.parametrize("options", ["--chmod=u+x", "--chown=1", "--chmod=755 --from=packages", "--link"])
 def test_other_options_of_copy_are_refused_by_name(options: str, tmp_path: Path) -> None:
     (file := tmp_path / "Dockerfile").write_text(f"FROM python:3.12\nCOPY {options} a /a\n", encoding="utf-8")
-    with pytest.raises(BuildFailed, match="its only option is --from=STAGE, or --chmod=755"):
+    with pytest.raises(BuildFailed, match="it takes --from=STAGE or --chmod=755, alone"):
         build(file, tmp_path, tmp_path / "image", lambda locks, folder: "", lambda line: None)

@@ -323,7 +323,9 @@ def test_nothing_is_kept_of_a_deleted_job(tmp_path, kind, member):
     cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
     jobs, run = kind(cloud, Experiments(cloud)), Mock()
     record, _ = jobs._runs.add(lambda: (jobs.table.add("ended", {}, **{f"{member}Status": "Completed"}), run))
-    jobs.delete(**{f"{member}Name": "ended"})
+    deleted = {f"{member}Name": "ended"}
+    run.join.side_effect = lambda: jobs.delete(**deleted)  # another request, meanwhile
+    jobs.delete(**deleted)
     run.join.assert_called_once_with()
     assert jobs._runs.remove(record) is None and not list(jobs.table)
 
