@@ -55,7 +55,8 @@ class OwnError(Exception):
     [
         (OwnError("there is no model"), 1, "error: there is no model\n"),
         (OSError(28, "No space left on device", "/full"), 1, "error: /full: No space left on device\n"),
-        (BrokenPipeError(32, "Broken pipe"), 1, "error: a file: Broken pipe\n"),  # not that of the output
+        (BrokenPipeError(32, "Broken pipe"), 1, "error: Broken pipe\n"),  # not that of the output
+        (ConnectionRefusedError(111, "Connection refused"), 1, "error: Connection refused\n"),
         (MemoryError(), 1, "error: out of memory\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
@@ -66,10 +67,20 @@ def test_what_stops_a_program_is_one_line(stopped, status, said, capfd):
 
 
 @pytest.mark.slow
-def test_output_that_nobody_reads_ends_a_program_without_a_word():
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from benchmarks.__main__ import main; sys.exit(main(['--list']))",
+        "from train import train; train.parse, train.train = id, print; sys.exit(train.main())",
+        "from tracking import commands; commands.connect = print; commands.COMMANDS = {'rollback': print}; "
+        "sys.exit(commands.main(['rollback']))",
+    ],
+    ids=["benchmarks", "train", "tracking"],
+)
+def test_output_that_nobody_reads_ends_a_program_without_a_word(program):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "benchmarks", "--list"]
+    command = [sys.executable, "-c", f"import sys; {program}"]
     done = subprocess.run(
         command, cwd=PROJECT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
     )
