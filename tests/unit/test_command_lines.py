@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import json
 import os
 import pty
 import socket
@@ -187,6 +189,19 @@ def test_the_password_of_a_tracking_server_is_in_no_error(monkeypatch, capsys):
     printed = capsys.readouterr().err
     for text in (str(refused.value), printed):
         assert "127.0.0.1" in text and "me:" not in text and "not-for-logs" not in text
+
+
+def test_the_password_of_a_tracking_server_is_not_shown_by_the_self_hosted_system(monkeypatch, capsys):
+    uri = "http://me:not-for-logs@mlflow.example"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    validation = {"accuracy": 0.9, "reviews": 1_000}
+    model = {"model": "abc", "recipe": "fast", "metrics": {"validation": validation}}
+    answer = mock.Mock(return_value=io.BytesIO(json.dumps(model).encode()))
+    monkeypatch.setattr(selfhost.urllib.request, "urlopen", answer)
+    assert selfhost.tracking_server(mock.Mock(), []) == (uri, None)
+    selfhost.print_summary("http://127.0.0.1:5000", uri, mock.Mock(build=Path("build")))
+    printed = capsys.readouterr().out
+    assert printed.count("http://mlflow.example") == 2 and "not-for-logs" not in printed
 
 
 def test_a_tracking_server_with_a_password_is_asked_whether_it_answers():
