@@ -18,6 +18,7 @@ from project.supervisor import Program
 from selfhost import trainer
 from selfhost.settings import Settings, SettingsError
 from sentiment.training.command_line import Parser, exit_status, port
+from tracking.client import without_passwords
 
 HOST = "127.0.0.1"
 # MLflow's server took 61 s on two cores with eight times as much load. The wait is shown meanwhile.
@@ -95,7 +96,7 @@ def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tup
     """The address of the tracking server, and the server itself if it had to be started."""
     step("MLflow")
     if given := os.environ.get("MLFLOW_TRACKING_URI"):
-        say(f"uses {given}, as MLFLOW_TRACKING_URI says")
+        say(f"uses {without_passwords(given)}, as MLFLOW_TRACKING_URI says")
         return given, None
     uri = f"http://{HOST}:{options.mlflow_port}"
     if ports.answers(f"{uri}/version"):
@@ -191,7 +192,7 @@ def print_summary(address: str, tracking_uri: str, options: argparse.Namespace) 
     step("Ready")
     say(f"Page    {address}")
     say(f"API     {address}/predict")
-    say(f"MLflow  {tracking_uri}")
+    say(f"MLflow  {without_passwords(tracking_uri)}")
     say("Try     curl -H 'content-type: application/json' \\")
     say(f'          -d \'{{"review": "What a wonderful film!"}}\' {address}/predict')
     say(

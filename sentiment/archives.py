@@ -74,11 +74,11 @@ def unpack(
                     size += member.size  # of a sparse file, more than the stream has
                     _check(number, size if member.size >= 0 else -1, limits)
                     safe = tarfile.data_filter(member, str(folder))
-                    if not wanted(name) or safe.isdir():
-                        continue
-                    if not safe.isfile():
-                        raise _Refused("it is a link")
                     with stream.content():
+                        if not wanted(name) or safe.isdir():
+                            continue
+                        if not safe.isfile():
+                            raise _Refused("it is a link")
                         tar.extract(safe, folder, filter="data")
                     unpacked()
             with stream.content():

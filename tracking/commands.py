@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
 from sentiment.serving.artifact import version_of
 from sentiment.training.command_line import Parser, exit_status, port
-from tracking.client import BY_HAND, connect, server_and_reason
+from tracking.client import BY_HAND, TrackingError, connect, server_and_reason
 from tracking.run_record import FILE_NAME, RunRecord, read_record, results_of
 
 DESCRIPTION, _, EPILOG = (__doc__ or "").partition("\n\n")
@@ -53,15 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
         from tracking.follower import follow
 
         return follow(options.record, options.model)
+    return exit_status(lambda: run(options), TrackingError)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run a command that needs MLflow. Raises TrackingError for whatever stops it."""
     try:
         connect(BY_HAND)
         COMMANDS[options.command](options)
-    except KeyboardInterrupt:
-        return 130
+    except BrokenPipeError:  # of the output, which nobody reads any more
+        raise
     except Exception as error:  # MLflow's stores and plug-ins raise all kinds of errors
-        print(f"error: {server_and_reason(error)}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        raise TrackingError(server_and_reason(error)) from None
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -58,7 +58,7 @@ from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
 from sentiment.text.tokenizers import tokenizer  # noqa: E402
 from sentiment.training import self_training  # noqa: E402
-from sentiment.training.command_line import Parser, argument, fail  # noqa: E402
+from sentiment.training.command_line import Parser, argument, exit_status, fail  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
 from sentiment.training.export import require_model_folder, write_model  # noqa: E402
 from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
@@ -75,6 +75,14 @@ SECONDS_TO_BE_ENDED = 15.0
 def main(arguments: list[str] | None = None) -> int:
     """Train and write the model folder. Returns the exit status; errors are one line on standard error."""
     options = parse(arguments)
+    return exit_status(lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and write the model folder. Returns the exit status where torch or another process ended it.
+
+    Raises SentimentError and OSError.
+    """
     try:
         train(options)
     except LostProcessError as error:
@@ -82,18 +90,12 @@ def main(arguments: list[str] | None = None) -> int:
         # The other process has printed the reason; let its host end the job before this one does.
         time.sleep(SECONDS_TO_BE_ENDED)
         return status
-    except SentimentError as error:
-        return fail(str(error))
-    except OSError as error:
-        return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except torch.OutOfMemoryError:
         return fail("out of memory on the GPU; lower --batch-size")
     except (MemoryError, RuntimeError) as error:
         if not (isinstance(error, MemoryError) or "can't allocate memory" in str(error)):
             raise
         return fail("out of memory; lower --batch-size, --hidden-dim or --vocab-size")
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

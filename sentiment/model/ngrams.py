@@ -130,8 +130,8 @@ class Ngrams:
     def known_weights(self, ids: np.ndarray) -> np.ndarray:
         """The weights (K,) of the known distinct n-grams of a review, in no particular order."""
         _, slots = self._table.find(np.concatenate(ngram_keys(ids, self.patterns)))
-        weights: np.ndarray = self._table.values[np.unique(slots)]
-        return weights
+        distinct, _ = _distinct(slots, np.zeros_like(slots))
+        return self._table.values.take(distinct)
 
     def single_weights(self, ids: np.ndarray) -> np.ndarray:
         """The weights (N,) of single words, without any longer n-gram; 0 for unknown ones."""

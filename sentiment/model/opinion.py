@@ -17,7 +17,9 @@ def features(ids: np.ndarray, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
     There is a feature for each of the `vocab_size` words, whether or not it is negated; together, those of a
     text have length 1. The first, NO_WORD, is the intercept.
     """
-    words = np.unique(limit(ids & (NEGATED - 1), vocab_size))
+    found = limit(ids & (NEGATED - 1), vocab_size)
+    # Not by np.unique, which imports numpy.ma, and so takes most of the time of a server's first answer.
+    words = np.array(sorted(set(found.tolist())), dtype=found.dtype)
     values = np.full(len(words) + 1, 1 / np.sqrt(max(len(words), 1)))
     values[0] = 1
     return np.concatenate([[NO_WORD], words]), values

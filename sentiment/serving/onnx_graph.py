@@ -21,6 +21,7 @@ from sentiment.model.architecture import Architecture
 from sentiment.serving import onnx_format as onnx
 
 FILE_NAME = "model.onnx"
+_INPUTS: onnx.Values = {"ids": ("int32", ["T", "R"])}
 _GATES = (0, 3, 1, 2)
 """torch lays out input, forget, cell, output; ONNX input, output, forget, cell."""
 
@@ -40,12 +41,13 @@ def deep_graph(
     vectors = weights["embedding.weight"]
     tensors = {"B": np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)}
     matrices = {"W": stacked("weight_ih"), "R": stacked("weight_hh")}
-    if not quantized:
-        return _graph(architecture, tensors | {"vectors": vectors, **matrices})
-    tensors["vectors"], tensors["vector_scales"] = _int8(vectors)
-    for name, matrix in matrices.items():
-        tensors[f"{name}_rounded"], tensors[f"{name}_scales"] = _int8(matrix)
-    return _graph(architecture, tensors)
+    if quantized:
+        tensors["vectors"], tensors["vector_scales"] = _int8(vectors)
+        for name, matrix in matrices.items():
+            tensors[f"{name}_rounded"], tensors[f"{name}_scales"] = _int8(matrix)
+    else:
+        tensors |= {"vectors": vectors, **matrices}
+    return onnx.model(_nodes(architecture, quantized), tensors, _INPUTS, _outputs(architecture))
 
 
 def read_tensors(content: bytes, architecture: Architecture) -> dict[str, np.ndarray]:
@@ -54,40 +56,23 @@ def read_tensors(content: bytes, architecture: Architecture) -> dict[str, np.nda
     Raises ValueError for any other content: an ONNX file may hold any program, also one that takes all
     memory.
     """
-    directions, gates = 2 if architecture.bidirectional else 1, 4 * architecture.hidden_dim
-    kinds: dict[str, tuple[str, tuple[int, ...]]] = {
-        "B": ("<f4", (directions, 2 * gates)),
-        "vectors": ("<i1", (architecture.embeddings, architecture.embedding_dim)),
-        "vector_scales": ("<f4", (architecture.embeddings, 1)),
-        "W_rounded": ("<i1", (directions, gates, architecture.embedding_dim)),
-        "W_scales": ("<f4", (directions, gates, 1)),
-        "R_rounded": ("<i1", (directions, gates, architecture.hidden_dim)),
-        "R_scales": ("<f4", (directions, gates, 1)),
+    directions, gates = _directions(architecture), 4 * architecture.hidden_dim
+    kinds: onnx.Kinds = {
+        "B": ("float32", (directions, 2 * gates)),
+        "vectors": ("int8", (architecture.embeddings, architecture.embedding_dim)),
+        "vector_scales": ("float32", (architecture.embeddings, 1)),
+        "W_rounded": ("int8", (directions, gates, architecture.embedding_dim)),
+        "W_scales": ("float32", (directions, gates, 1)),
+        "R_rounded": ("int8", (directions, gates, architecture.hidden_dim)),
+        "R_scales": ("float32", (directions, gates, 1)),
     }
-
-    def of_bytes(value: int) -> np.ndarray:
-        """The graph whose tensors consist of bytes of this value."""
-        tensors = {
-            name: np.broadcast_to(np.full(8, value, dtype=np.uint8).view(dtype)[:1], shape)
-            for name, (dtype, shape) in kinds.items()
-        }
-        return np.frombuffer(_graph(architecture, tensors), dtype=np.uint8)
-
-    given, expected = np.frombuffer(content, dtype=np.uint8), of_bytes(0)
-    is_of_tensor = expected != of_bytes(0xFF)
-    if len(given) != len(expected) or not ((given == expected) | is_of_tensor).all():
-        raise ValueError("it is not the graph of the model's architecture")
-    tensors = np.split(given, 1 + np.flatnonzero(np.diff(is_of_tensor)))[1::2]
-    return {
-        name: tensor.view(dtype).reshape(shape)
-        for tensor, (name, (dtype, shape)) in zip(tensors, kinds.items(), strict=True)
-    }
+    nodes = _nodes(architecture, quantized=True)
+    return onnx.read_tensors(content, nodes, kinds, _INPUTS, _outputs(architecture))
 
 
-def _graph(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> bytes:
-    """The content of an ONNX file with these tensors."""
+def _nodes(architecture: Architecture, quantized: bool) -> list[bytes]:
     nodes = [onnx.node("Gather", ["vectors", "ids"], ["embedded"])]
-    if "vector_scales" in tensors:
+    if quantized:
         nodes = [
             onnx.node("Gather", ["vectors", "ids"], ["rounded"]),
             onnx.node("Gather", ["vector_scales", "ids"], ["scales"]),
@@ -105,12 +90,15 @@ def _graph(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> byt
             direction="bidirectional" if architecture.bidirectional else "forward",
         )
     )
-    directions = 2 if architecture.bidirectional else 1
-    inputs: dict[str, tuple[str, list[str | int]]] = {"ids": ("int32", ["T", "R"])}
-    outputs: dict[str, tuple[str, list[str | int]]] = {
-        "states": ("float32", ["T", directions, "R", architecture.hidden_dim])
-    }
-    return onnx.model(nodes, tensors, inputs, outputs)
+    return nodes
+
+
+def _outputs(architecture: Architecture) -> onnx.Values:
+    return {"states": ("float32", ["T", _directions(architecture), "R", architecture.hidden_dim])}
+
+
+def _directions(architecture: Architecture) -> int:
+    return 2 if architecture.bidirectional else 1
 
 
 def _as_float(integers: str, scales: str, result: str) -> list[bytes]:

@@ -68,7 +68,8 @@ def exit_status(run: Callable[[], int | None], *errors: type[Exception]) -> int:
             # What is left to write would be an error again, when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return UNREAD
-        return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+        reason = str(error.strerror or error)
+        return fail(f"{error.filename}: {reason}" if error.filename else reason)
     except KeyboardInterrupt:
         return 130
 

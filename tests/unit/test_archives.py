@@ -202,6 +202,16 @@ def test_the_headers_of_a_member_are_limited_together(unpack, headers):
         unpack(gzip.compress(headers + header() + END))
 
 
+def test_members_that_are_not_unpacked_have_headers_of_their_own(tmp_path):
+    """Twenty of them have as many bytes of headers as one may have."""
+    file = tmp_path / "archive"
+    folders = [(member(f"folder {number}", type=tarfile.DIRTYPE), b"") for number in range(30)]
+    others = [(member(f"other {number}", 700), b"o" * 700) for number in range(30)]
+    file.write_bytes(tar(*folders, *others, (member("wanted", 1), b"w")))
+    library.unpack(file, tmp_path / "folder", library.DATASET, lambda name: not name.startswith("other"))
+    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["wanted"]
+
+
 def test_the_longest_paths_of_linux_are_read(unpack):
     """A name of 4,095 bytes is one that no folder takes, and the reason says so."""
     with pytest.raises(unpack.error, match="File name too long"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import json
 import os
 import pty
 import socket
@@ -55,7 +57,8 @@ class OwnError(Exception):
     [
         (OwnError("there is no model"), 1, "error: there is no model\n"),
         (OSError(28, "No space left on device", "/full"), 1, "error: /full: No space left on device\n"),
-        (BrokenPipeError(32, "Broken pipe"), 1, "error: a file: Broken pipe\n"),  # not that of the output
+        (BrokenPipeError(32, "Broken pipe"), 1, "error: Broken pipe\n"),  # not that of the output
+        (ConnectionRefusedError(111, "Connection refused"), 1, "error: Connection refused\n"),
         (MemoryError(), 1, "error: out of memory\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
@@ -66,10 +69,20 @@ def test_what_stops_a_program_is_one_line(stopped, status, said, capfd):
 
 
 @pytest.mark.slow
-def test_output_that_nobody_reads_ends_a_program_without_a_word():
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from benchmarks.__main__ import main; sys.exit(main(['--list']))",
+        "from train import train; train.parse, train.train = id, print; sys.exit(train.main())",
+        "from tracking import commands; commands.connect = print; commands.COMMANDS = {'rollback': print}; "
+        "sys.exit(commands.main(['rollback']))",
+    ],
+    ids=["benchmarks", "train", "tracking"],
+)
+def test_output_that_nobody_reads_ends_a_program_without_a_word(program):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "benchmarks", "--list"]
+    command = [sys.executable, "-c", f"import sys; {program}"]
     done = subprocess.run(
         command, cwd=PROJECT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
     )
@@ -176,6 +189,19 @@ def test_the_password_of_a_tracking_server_is_in_no_error(monkeypatch, capsys):
     printed = capsys.readouterr().err
     for text in (str(refused.value), printed):
         assert "127.0.0.1" in text and "me:" not in text and "not-for-logs" not in text
+
+
+def test_the_password_of_a_tracking_server_is_not_shown_by_the_self_hosted_system(monkeypatch, capsys):
+    uri = "http://me:not-for-logs@mlflow.example"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    validation = {"accuracy": 0.9, "reviews": 1_000}
+    model = {"model": "abc", "recipe": "fast", "metrics": {"validation": validation}}
+    answer = mock.Mock(return_value=io.BytesIO(json.dumps(model).encode()))
+    monkeypatch.setattr(selfhost.urllib.request, "urlopen", answer)
+    assert selfhost.tracking_server(mock.Mock(), []) == (uri, None)
+    selfhost.print_summary("http://127.0.0.1:5000", uri, mock.Mock(build=Path("build")))
+    printed = capsys.readouterr().out
+    assert printed.count("http://mlflow.example") == 2 and "not-for-logs" not in printed
 
 
 def test_a_tracking_server_with_a_password_is_asked_whether_it_answers():

@@ -1,5 +1,7 @@
 """The graph that is written without the onnx package, compared with that package and with torch."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -71,6 +73,13 @@ def test_the_tensors_of_a_graph_are_read_back(shape):
     assert tensors["R_rounded"].dtype == np.int8 and np.abs(tensors["R_rounded"]).max() == 127
     with pytest.raises(ValueError, match="not the graph of the model's architecture"):
         read_tensors(graph_of(model, quantized=False), model.architecture)
+
+
+def test_reading_a_graph_takes_no_memory_for_what_the_architecture_claims():
+    model = model_of(**LAST)
+    claimed = replace(model.architecture, vocab_size=100_000_000, embedding_dim=100_000)
+    with pytest.raises(ValueError, match="not the graph of the model's architecture"):
+        read_tensors(graph_of(model, quantized=True), claimed)
 
 
 def test_every_dimension_and_attribute_is_read_back():

@@ -14,6 +14,7 @@ from sentiment_fixtures import made_up_reviews, model_folder
 from sentiment.errors import ArtifactError
 from sentiment.files import write_checksums
 from sentiment.model.mixture import part_weights
+from sentiment.serving.artifact import EIGHT_BIT_PRODUCTS, ONE_MIXTURE
 from sentiment.serving.evidence import SHORT_WORDS
 from sentiment.serving.predictor import RUNTIMES, Predictor
 from sentiment.serving.torch_engine import load_model
@@ -262,12 +263,14 @@ def test_without_onnxruntime_torch_answers(monkeypatch):
     assert Predictor.from_folder(model_folder()).describe()["runtime"] == "torch"
 
 
-def test_the_graph_of_the_previous_format_is_rebuilt(fast, tmp_path):
-    """Some processors compute the one that is in the folder wrongly."""
+@pytest.mark.parametrize("earlier", [EIGHT_BIT_PRODUCTS, ONE_MIXTURE])
+def test_models_of_earlier_formats_answer_as_before(fast, tmp_path, earlier):
+    """Of the first, the graph is built anew, because some processors compute that in the folder wrongly."""
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"format": 5}))
-    (folder / "model.onnx").write_bytes(b"not to be read")
+    (folder / "config.json").write_text(json.dumps(config | {"format": earlier}))
+    if earlier == EIGHT_BIT_PRODUCTS:
+        (folder / "model.onnx").write_bytes(b"not to be read")
     arrays = dict(np.load(folder / "weights.npz"))
     del arrays["opinion"]
     np.savez(folder / "weights.npz", **(arrays | {"mixture": arrays["mixture"][:2]}))
@@ -289,6 +292,7 @@ def test_a_model_answers_without_the_modules_that_only_others_need():
     """A cold start consists mostly of imports."""
     program = """
 import sys
+from sentiment.serving.artifact import EIGHT_BIT_PRODUCTS, ONE_MIXTURE
 from sentiment.serving.predictor import Predictor
 Predictor.from_folder(sys.argv[1]).explain(["A fine film"])
 print(*sys.modules)
@@ -298,4 +302,4 @@ print(*sys.modules)
     )
     imported = set(done.stdout.split())
     assert "sentiment.serving.onnx_engine" in imported
-    assert imported.isdisjoint({"torch", "difflib", "html.parser", "sentiment.text.misread"})
+    assert imported.isdisjoint({"torch", "difflib", "html.parser", "numpy.ma", "sentiment.text.misread"})
