@@ -13,7 +13,15 @@ import werkzeug
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call
 from localcloud.protocol.s3_requests import members_of, set_header
-from localcloud.s3.digests import HEADER, HEADERS, SDK_ALGORITHM, algorithm_in, checksum_of, wrong_checksum
+from localcloud.s3.digests import (
+    HEADER,
+    HEADERS,
+    SDK_ALGORITHM,
+    algorithm_in,
+    checksum_of,
+    pieces_of,
+    wrong_checksum,
+)
 from localcloud.s3.versions import find_source, is_object
 
 ALGORITHM, TYPE = f"{HEADER}algorithm", f"{HEADER}type"
@@ -48,15 +56,19 @@ def check_checksums(buckets: Mapping[str, Any], bucket: Any, call: Call, request
 def name_algorithm(bucket: Any, call: Call, request: werkzeug.Request) -> None:
     """Names the algorithm of the checksum of content, for moto forgets one that is not named.
 
-    It computes the checksum that is named and does not come with the content: that of the upload in parts, or
-    the default one. Of a copy, it demands only the name, and only if the copy will be locked.
+    Of a part without a checksum that is the algorithm of its upload, else the default one. Of an object
+    without a checksum, the default one is computed here: moto would take a text in the content that looks
+    like a checksum for it. Of a copy, moto demands only the name, and only if the copy will be locked.
     """
     if call.operation == "CopyObject":
         set_header(request, SDK_ALGORITHM, DEFAULT)
     if call.operation in ("PutObject", "UploadPart"):
         upload = bucket.multiparts.get(call.parameters.get("uploadId"))
         default = (_of_upload(upload)[0] if upload else None) or DEFAULT
-        set_header(request, SDK_ALGORITHM, algorithm_in(request.headers) or default)
+        algorithm = algorithm_in(request.headers) or default
+        set_header(request, SDK_ALGORITHM, algorithm)
+        if call.operation == "PutObject" and (name := HEADER + algorithm.lower()) not in request.headers:
+            set_header(request, name, checksum_of(pieces_of(request.environ["wsgi.input"]), algorithm))
 
 
 def _check_begin(request: werkzeug.Request) -> None:
