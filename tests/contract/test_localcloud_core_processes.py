@@ -158,6 +158,8 @@ def test_what_is_left_when_the_supervisor_is_killed_too_is_found_again(tmp_path)
     )
     watcher, child, leader = (int(word) for word in starter.stdout.readline().split())
     recorded(tmp_path)
+    starter.send_signal(signal.SIGSTOP)  # or it would end what its supervisor leaves
+    os.waitpid(starter.pid, os.WUNTRACED)
     for pid in (watcher, starter.pid):
         os.kill(pid, signal.SIGKILL)
     starter.wait()
