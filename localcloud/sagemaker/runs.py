@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker.records import Record
 
 Run = TypeVar("Run")
@@ -27,9 +28,11 @@ class Runs(Generic[Run]):
         return record, run
 
     def of(self, record: Record) -> Run:
-        """The run of a job, which has not been deleted."""
+        """The run of a job. Raises InvalidRequest if the job is just being deleted."""
         with self._lock:
-            return self._runs[record.name]
+            if record.name in self._runs:
+                return self._runs[record.name]
+        raise InvalidRequest(f"The job {record.name} is being deleted.")
 
     def remove(self, record: Record) -> Run | None:
         """Forgets the run of a job and returns it; None if another request is deleting the job."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from localcloud import containers
 from localcloud.cloud import Cloud
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import JobFailed
@@ -328,6 +328,8 @@ def test_nothing_is_kept_of_a_deleted_job(tmp_path, kind, member):
     jobs.delete(**deleted)
     run.join.assert_called_once_with()
     assert jobs._runs.remove(record) is None and not list(jobs.table)
+    with pytest.raises(InvalidRequest, match="The job ended is being deleted"):
+        jobs._runs.of(record)
 
 
 def test_lists_are_filtered_sorted_and_paged(tmp_path):
