@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from project.supervisor import Program
 
@@ -13,6 +16,10 @@ HOST = "127.0.0.1"
 TAKEN = "is taken"
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 1.0
+LINUX_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+IANA_FIRST_DYNAMIC_PORT = 49_152
+FIRST_PORT = 10_000
+PORTS_TO_TRY = 100
 
 
 class NotReadyError(Exception):
@@ -41,11 +48,26 @@ def obstacle(port: int, host: str = HOST) -> str:
 
 
 def free_port(host: str = HOST) -> int:
-    """Find a port that is free now."""
+    """Find a port that is free now, and that the system gives to nobody before it is used.
+
+    The system chooses the ports of connections, and of servers that take any, from a range of its own. A port
+    below that range is taken only by a program that names it. Raises OSError if all are taken.
+    """
+    below = range(FIRST_PORT, _first_port_that_the_system_chooses())
+    for port in random.sample(below, min(PORTS_TO_TRY, len(below))):
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind((host, port))
+            return port
     with socket.socket() as listener:
         listener.bind((host, 0))
-        port: int = listener.getsockname()[1]
-        return port
+        return int(listener.getsockname()[1])
+
+
+def _first_port_that_the_system_chooses() -> int:
+    try:
+        return int(LINUX_RANGE.read_text().split()[0])
+    except OSError:
+        return IANA_FIRST_DYNAMIC_PORT
 
 
 def answers(url: str) -> bool:

@@ -47,8 +47,10 @@ from starlette.routing import Route
 
 if TYPE_CHECKING:
     from localcloud.containers.overlay import install_requirements, use_environment
+    from localcloud.containers.ports import free_port
 else:  # this runs as a script, beside it
     from overlay import install_requirements, use_environment
+    from ports import free_port
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
@@ -85,13 +87,6 @@ class Node(ray._private.node.Node):  # type: ignore[misc]
             file = Path(self.get_session_dir_path(), f"{name}_{self.node_id}")
             file.write_text(str(getattr(self._ray_params, name)))
         super().start_ray_processes()
-
-
-def free_port() -> int:
-    """A TCP port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -208,10 +207,3 @@ class Cluster:
         file = self.hosts[0].folder.parent / "hosts"
         file.write_text(own + known)
         return file
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from localcloud.cloud import Cloud
+from localcloud.containers.ports import free_port
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.channels import download_channels
-from localcloud.sagemaker.cluster import Cluster, Failure, Host, free_port, hosts_of, resource_config
+from localcloud.sagemaker.cluster import Cluster, Failure, Host, hosts_of, resource_config
 from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.metrics import Metrics

@@ -49,6 +49,7 @@ def ray(ray_python, base) -> Iterator[Served]:  # noqa: F811
     with running(["sh", "-c", command], base, **own) as served:
         assert served.comes_up(600), (base / "log").read_text()
         yield served
+        assert served.process.poll() is None, (base / "log").read_text()
 
 
 @pytest.fixture(scope="module", params=["slim", "toolkit"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import re
@@ -69,10 +70,15 @@ class Answered(NamedTuple):
 
 
 class Served:
-    """A running model server."""
+    """A running model server; it has the given port, or chooses one and writes it to the file."""
 
-    def __init__(self, process: subprocess.Popen, port: int):
-        self.process, self.port = process, port
+    def __init__(self, process: subprocess.Popen, port: int, file: Path):
+        self.process, self._port, self._file = process, port, file
+
+    @property
+    def port(self) -> int:
+        """Raises FileNotFoundError, an OSError, until the server has chosen one."""
+        return self._port or int(self._file.read_text())
 
     def comes_up(self, seconds: float = 60) -> bool:
         """Whether it answers /ping before it ends or so many seconds have passed."""
@@ -104,11 +110,16 @@ class Served:
             connection.close()
 
 
+_numbers = itertools.count()
+
+
 @contextmanager
-def running(command: list, base: Path, **environment: str) -> Iterator[Served]:
-    port = free_port()
+def running(command: list, base: Path, port: int = 0, **environment: str) -> Iterator[Served]:
+    """Start a model server; those of localcloud choose a port, which nobody can take from them before."""
+    file = base / f"port-{next(_numbers)}"
     own = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port)}
     own |= {"PYTHONDONTWRITEBYTECODE": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    own["LOCALCLOUD_PORT_FILE"] = str(file)
     process = subprocess.Popen(
         command,
         env=own | environment,
@@ -118,7 +129,7 @@ def running(command: list, base: Path, **environment: str) -> Iterator[Served]:
         stderr=subprocess.STDOUT,
     )
     try:
-        yield Served(process, port)
+        yield Served(process, port, file)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -162,7 +173,9 @@ def base(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def slim(packages, base) -> Iterator[Served]:
     # Without this machine's other packages (-S): the folder of links is all there is.
-    with running([sys.executable, "-S", SERVER, "serve"], base, PYTHONPATH=str(packages)) as served:
+    with running(
+        [sys.executable, "-S", SERVER, "serve"], base, free_port(), PYTHONPATH=str(packages)
+    ) as served:
         assert served.comes_up()
         yield served
 
@@ -251,7 +264,8 @@ def test_a_module_written_for_awss_container_runs_as_it_is_and_a_dead_worker_is_
     (code / "inference.py").write_text(STATUSES)
     command = [sys.executable, "-S", SERVER]
     lean = [sys.executable, RUNNERS / "inference.py"]
-    with running(command, tmp_path, PYTHONPATH=str(packages)) as slim, running(lean, tmp_path) as toolkit:
+    own = {"port": free_port(), "PYTHONPATH": str(packages)}
+    with running(command, tmp_path, **own) as slim, running(lean, tmp_path) as toolkit:
         assert slim.comes_up()
         assert toolkit.comes_up()
         for request in ((b"", "text/teapot"), (b"abc", "text/plain"), (b"abc", None, "text/x")):
@@ -270,7 +284,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_container_with_the_reason(packag
     code = tmp_path / "model" / "code"
     code.mkdir(parents=True)
     (code / "inference.py").write_text(module)
-    with running([sys.executable, "-S", SERVER], tmp_path, PYTHONPATH=str(packages)) as slim:
+    with running([sys.executable, "-S", SERVER], tmp_path, free_port(), PYTHONPATH=str(packages)) as slim:
         printed, _ = slim.process.communicate(timeout=60)
         assert slim.process.returncode != 0
         assert reason in printed
