@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, table
+from benchmarks import experiments, goals, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
@@ -259,6 +259,7 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "references": _references,
     "attempts": _attempts,
     "seeds": _seeds,
+    "goals": goals.markdown,
     "calibration": _calibration,
     "slices": _slices,
     "sentences": _sentences,
