@@ -111,6 +111,16 @@ def test_words_are_located_across_the_line_breaks_within_what_belongs_together(r
     assert locate_words(review).words == meant.split()
 
 
+def test_what_only_looks_like_something_to_replace_keeps_its_places():
+    """Here "&Blues" is no entity, "can T" no contraction and "3/4" no rating.
+
+    Because of the é, the place of each character is followed.
+    """
+    tokens = locate_words("Rhythm &Blues caf\u00e9, can T. rex win 3/4")
+    assert tokens.surfaces == ["Rhythm", "Blues", "caf\u00e9", "can", "T", ".", "rex", "win", "3/4"]
+    assert locate_words("Rhythm &Blues").surfaces == ["Rhythm", "Blues"]
+
+
 @pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_text_decoded_with_the_wrong_charset_is_read_as_it_was_meant(charset, times):
