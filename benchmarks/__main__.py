@@ -3,8 +3,8 @@
 Without names, everything is measured (an hour on two cores), the table is printed, and the table, the
 plots and the figures of the model card are written to docs/. With names, only these rows are measured and
 cached. Cached results are measured again only if their inputs have changed, or with --again. The experiments
-inference, preprocessing, training, faithfulness and behaviour are measured anew each time; official, which
-trains all models once more, only if it is named. They write their figures to docs/ as well.
+inference, preprocessing, training, faithfulness, behaviour and apostrophes are measured anew each time;
+official, which trains all models once more, only if it is named. They write their figures to docs/ as well.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card, charts, experiments, machine, official, report, table
+from benchmarks import card, charts, experiments, goals, machine, official, report, table
 from benchmarks.corpus import Corpus, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench, choose, contestants
@@ -93,6 +93,7 @@ def run(options: argparse.Namespace) -> None:
         result = report.assemble(bench, rows, options.data)
         render(result, target)
         print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
+        print(goals.as_text(card.figures(target)))
     elif target == DOCS:
         fill_documents()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, table
+from benchmarks import experiments, goals, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
@@ -149,7 +149,7 @@ def _seeds(result: dict[str, Any]) -> str:
         return "This run trained every recipe with seed 0 only; `python -m benchmarks --seeds 3` trains more."
     lines = []
     for row in rows:
-        for split in ("validation", "test"):
+        for split in row["seeds"][0]:
             values = [seed[split]["accuracy"] for seed in row["seeds"]]
             mean = sum(values) / len(values)
             deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
@@ -159,8 +159,9 @@ def _seeds(result: dict[str, Any]) -> str:
 
 
 def _calibration(result: dict[str, Any]) -> str:
+    measured = result["calibration"]
     lines = []
-    for split, of in result["calibration"].items():
+    for split, of in measured.items():
         unsure = of["unsure"]
         cells = [split, f"{of['expected_calibration_error']:.2%}"]
         if unsure:
@@ -170,26 +171,28 @@ def _calibration(result: dict[str, Any]) -> str:
                 _share(unsure["sure"]) if unsure["sure"] else "-",
             ]
         lines.append(cells)
-    band = result["calibration"]["test"]["unsure"]
-    if not band:
-        return (
-            table.markdown(("split", "expected calibration error"), lines)
-            + "\n\nThis model has no unsure band."
-        )
-    low, high = band["band"]
-    return (
-        f"An answer counts as unsure where its probability is from {low:.2f} to {high:.2f}.\n\n"
-        + table.markdown(
-            (
-                "split",
-                "expected calibration error",
-                "unsure answers",
-                "right among them",
-                "right among the others",
-            ),
-            lines,
-        )
-    )
+    head = ["split", "expected calibration error"]
+    band = measured["test"]["unsure"]
+    if band:
+        low, high = band["band"]
+        before = f"An answer counts as unsure where its probability is from {low:.2f} to {high:.2f}."
+        head += ["unsure answers", "right among them", "right among the others"]
+    else:
+        before = "This model has no unsure band."
+    return "\n\n".join([before, table.markdown(head, lines), *_calibration_of_short_texts(result)])
+
+
+def _calibration_of_short_texts(result: dict[str, Any]) -> list[str]:
+    """A sentence about them, if the model was calibrated on some."""
+    model = _row(result, result["subject"])["accuracy"]["model"]
+    short = model.get("calibration", {}).get("short_texts")
+    if short is None:
+        return []
+    error, chance = short["expected_calibration_error"], short["chance"]
+    return [
+        f"On the {short['texts']:,} short texts of validation, {short['accuracy']:.1%} of which get the "
+        f"right verdict, the error is {error:.2%}; it would be {chance:.2%} by chance alone."
+    ]
 
 
 def _slices(result: dict[str, Any]) -> str:
@@ -259,6 +262,7 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "references": _references,
     "attempts": _attempts,
     "seeds": _seeds,
+    "goals": goals.markdown,
     "calibration": _calibration,
     "slices": _slices,
     "sentences": _sentences,

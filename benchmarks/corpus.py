@@ -26,6 +26,7 @@ SPLITS = ("train", "validation", "test")
 QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000, "unsupervised": 4000}
 QUICK_SNIPPETS = 500
 SENTENCES = Path(__file__).with_name("sentences.csv")
+SENTENCE_KINDS = ("plain", "negated", "contrastive")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def snippets(count: int | None = None) -> Labelled:
 
 
 def sentences() -> tuple[Labelled, list[str]]:
-    """The short sentences to measure on, and the kind of each: "plain", "negated" or "contrastive"."""
+    """The short sentences to measure on, and the kind of each, one of SENTENCE_KINDS."""
     with SENTENCES.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     labels = np.array([int(row["label"] == "positive") for row in rows], np.int8)

@@ -1,5 +1,5 @@
-"""The experiments beside the table: serving, preprocessing, training, explanations, behaviour on short texts,
-the official layout.
+"""The experiments beside the table: serving, preprocessing, training, explanations, behaviour on short texts
+and their apostrophes, the official layout.
 
 Each can run alone. An experiment writes its figures to NAME.json, where the model card finds them (card.py).
 """
@@ -10,7 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import charts, faithfulness, inference, machine, official, preprocessing, table, training
+from benchmarks import (
+    apostrophes,
+    charts,
+    faithfulness,
+    inference,
+    machine,
+    official,
+    preprocessing,
+    table,
+    training,
+)
 from benchmarks.behaviour import measuring as behaviour
 from benchmarks.measure import Bench
 from sentiment.files import atomic_write
@@ -45,6 +55,9 @@ EXPERIMENTS = {
     ),
     "behaviour": Experiment(
         "Behaviour on short texts", behaviour.measure, behaviour.COLUMNS, behaviour.cells, behaviour.NOTE
+    ),
+    "apostrophes": Experiment(
+        "Apostrophes", apostrophes.measure, apostrophes.COLUMNS, apostrophes.cells, apostrophes.NOTE
     ),
     "official": Experiment(
         "The official layout",

@@ -25,6 +25,7 @@ COLUMNS = (
     "500 words p50",
     "explained p50",
     "explained / plain",
+    "20,000 characters explained",
     "reviews/s",
     "explained/s",
     "cold start s",
@@ -100,6 +101,12 @@ def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ratios
 
 
+def slowest(row: dict[str, Any]) -> tuple[str, float]:
+    """The kind of longest reviews that takes the most time to explain, and its milliseconds (p50)."""
+    found = {name: of_kind["p50_ms"] for name, of_kind in row["longest_explained"].items()}
+    return max(found.items(), key=lambda each: each[1])
+
+
 def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     median, ratios = row["median"], row["ratios"]
@@ -111,6 +118,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['long']['p50_ms']:.2f}",
         f"{median['explained']['p50_ms']:.2f}" if explained else "-",
         f"{ratios['explained_median']:.1f}" if explained else "-",
+        f"{slowest(row)[1]:.0f}" if "longest_explained" in row else "-",
         f"{row['reviews_per_second']:,.0f}",
         f"{row['explained_per_second']:,.0f}" if explained else "-",
         f"{row['cold_start_s']:.2f}",

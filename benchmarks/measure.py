@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.corpus import Corpus, read_labelled
+from benchmarks.corpus import SENTENCE_KINDS, Corpus, read_labelled, sentences
 from benchmarks.errors import BenchError
 from benchmarks.references import REFERENCES, Reference
 from benchmarks.results import Results, key_of
@@ -34,17 +34,27 @@ ONE_THREAD = dict.fromkeys(
 SHORT_SPINS = {"GOMP_SPINCOUNT": "1000"}
 """As train/train.py sets it: OpenMP threads that spin long stall on a shared machine."""
 _METRICS = {entry["Name"]: re.compile(entry["Regex"]) for entry in METRIC_DEFINITIONS}
+_SECONDS = re.compile(r"\bseconds=([0-9.]+)")
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One row of the table: a reference, or a recipe of the product with a seed."""
+    """One row of the table: a reference, or a recipe of the product with a seed.
+
+    `precision` is the number format that a recipe trains in; by default, the one that it chooses itself.
+    """
 
     name: str
     title: str
     kind: str
     seed: int = 0
+    precision: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The beginning of the names of its files and results."""
+        return "-".join([self.name, str(self.seed), *([self.precision] if self.precision else [])])
 
     def key(self, corpus: Corpus, quick: bool) -> str:
         """Return the key of its training: a hash of data, program and settings."""
@@ -54,7 +64,7 @@ class Contestant:
             sources = [HERE / name for name in ("references.py", "fasttext.py", "corpus.py")]
             sources += sorted((PROJECT / "sentiment" / "text").rglob("*.py"))
         settings = dict(REFERENCES[self.name].settings) if self.kind == "reference" else {}
-        return key_of(self.name, self.seed, corpus.key, quick, settings, *sources)
+        return key_of(self.identity, corpus.key, quick, settings, *sources)
 
 
 SEMI = Contestant("semi", "`semi`", "recipe")
@@ -89,7 +99,7 @@ class Bench:
 
     def model_folder(self, contestant: Contestant) -> Path:
         """Where the trained model of a contestant is stored."""
-        return self.folder / "models" / f"{contestant.name}-{contestant.seed}"
+        return self.folder / "models" / contestant.identity
 
     def scores(self, contestant: Contestant) -> dict[str, np.ndarray]:
         """The probabilities that `accuracy` kept: validation, test, snippets, sentences."""
@@ -97,7 +107,7 @@ class Bench:
             return {name: arrays[name] for name in arrays.files}
 
     def _scores_file(self, contestant: Contestant) -> Path:
-        return self.folder / "scores" / f"{contestant.name}-{contestant.seed}.npz"
+        return self.folder / "scores" / f"{contestant.identity}.npz"
 
     def train(self, contestant: Contestant) -> dict[str, Any]:
         """Seconds from raw reviews to a stored model, memory, and the learning curve by the clock."""
@@ -112,7 +122,7 @@ class Bench:
         key = contestant.key(self.corpus, self.quick)
         again = self.results.again or not (folder.is_dir() and any(folder.iterdir()))
         results = Results(self.results.folder, self.results.machine, again)
-        result, was_cached = results.cached(f"{contestant.name}-{contestant.seed}-train", key, measured)
+        result, was_cached = results.cached(f"{contestant.identity}-train", key, measured)
         self.say(
             f"{'kept' if was_cached else 'trained'}: {result['seconds']:.1f} s, {result['size_mb']:.1f} MB"
         )
@@ -142,6 +152,7 @@ class Bench:
         if recipe.self_training:
             command += ["--unlabelled", prepared.channels["unlabelled"]]
         command += ["--seed", contestant.seed, *(["--epochs", 1] if self.quick else [])]
+        command += ["--precision", contestant.precision] if contestant.precision else []
         done = run_process(command, self.say)
         points = [(preparing + seconds, accuracy) for seconds, accuracy in curve(done.lines)]
         return {
@@ -149,6 +160,7 @@ class Bench:
             "prepare_seconds": preparing,
             "peak_mib": done.peak_mib,
             "curve": points,
+            "epoch_seconds": epoch_seconds(done.lines),
         }
 
     def accuracy(self, contestant: Contestant) -> dict[str, Any]:
@@ -171,7 +183,7 @@ class Bench:
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py")
         again = self.results.again or not file.is_file()
         results = Results(self.results.folder, self.results.machine, again)
-        result, _ = results.cached(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
+        result, _ = results.cached(f"{contestant.identity}-accuracy", key, measured)
         for split in ("validation", "test"):
             if split in result:
                 low, high = result[split]["interval"]
@@ -195,7 +207,7 @@ class Bench:
             return {**figures, "cold_start_s": float(np.median([*first, seconds]))}
 
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py", HERE / "measure.py")
-        result, _ = self.results.cached(f"{contestant.name}-{contestant.seed}-serving", key, measured)
+        result, _ = self.results.cached(f"{contestant.identity}-serving", key, measured)
         self.say(
             f"one review {result['median']['p50_ms']:.2f} ms (p99 {result['median']['p99_ms']:.2f}), "
             f"{result['reviews_per_second']:,.0f} reviews/s, cold start {result['cold_start_s']:.2f} s"
@@ -221,19 +233,20 @@ class Bench:
 
     def _is_trained(self, contestant: Contestant) -> bool:
         key = contestant.key(self.corpus, self.quick)
-        is_cached = self.results.has(f"{contestant.name}-{contestant.seed}-train", key)
+        is_cached = self.results.has(f"{contestant.identity}-train", key)
         return is_cached and self.model_folder(contestant).is_dir()
 
     def row(self, contestant: Contestant, seeds: int = 1) -> dict[str, Any]:
         """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
         trained, scored = self.train(contestant), self.accuracy(contestant)
-        further = []
+        of_seeds = [self._of_seed(contestant, scored)]
         for seed in range(
             1, seeds if contestant.kind == "recipe" and contestant.name != "predecessor" else 1
         ):
             self.say(f"seed {seed}")
-            self.train(replace(contestant, seed=seed))
-            further.append(self.accuracy(replace(contestant, seed=seed)))
+            another = replace(contestant, seed=seed)
+            self.train(another)
+            of_seeds.append(self._of_seed(another, self.accuracy(another)))
         serving = self.serving(contestant)
         return {
             "name": contestant.name,
@@ -244,12 +257,21 @@ class Bench:
             "train": trained,
             "accuracy": scored,
             "serving": serving,
-            "seeds": [{split: one[split] for split in ("validation", "test")} for one in (scored, *further)],
+            "seeds": of_seeds,
             "time_to": {
                 f"{threshold:.3f}": time_to(threshold, trained, scored["validation"]["accuracy"])
                 for threshold in THRESHOLDS
             },
         }
+
+    def _of_seed(self, contestant: Contestant, scored: dict[str, Any]) -> dict[str, Any]:
+        """The accuracies of one seed: on the files of the corpus, and on each kind of short sentence."""
+        labelled, kinds = sentences()
+        found = {name: scored[name] for name in ("validation", "test", "snippets")}
+        for kind in SENTENCE_KINDS:
+            rows = np.flatnonzero(np.array(kinds) == kind)
+            found[kind] = accuracy(labelled.labels[rows], self.scores(contestant)["sentences"][rows])
+        return found
 
 
 @dataclass(frozen=True)
@@ -322,6 +344,12 @@ def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
         if epoch and accuracy:
             points.append((seconds, float(accuracy[1])))
     return points
+
+
+def epoch_seconds(lines: list[tuple[float, str]]) -> list[float]:
+    """Return the seconds that each epoch's steps took, as the trainer prints them."""
+    ends = (line for _, line in lines if _METRICS["epoch"].search(line))
+    return [float(found[1]) for line in ends if (found := _SECONDS.search(line))]
 
 
 def time_to(threshold: float, trained: dict[str, Any], validation_accuracy: float) -> float | None:

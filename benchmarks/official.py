@@ -21,7 +21,13 @@ UNPACKED = BUILD / "data" / "aclImdb"
 """Where `DATA=aclimdb` unpacks it."""
 COMPARED = ("predecessor", "xgboost", "xgboost-tuned", "tfidf-lr", "nb-lr", "fast", "best", SEMI.name)
 SUBJECT = "fast"
-COLUMNS = ("model", "validation by movie (95 % interval)", f"`{SUBJECT}` is ahead by", "official test half")
+COLUMNS = (
+    "model",
+    "validation by movie (95 % interval)",
+    f"`{SUBJECT}` is ahead by",
+    "official test half",
+    "training s",
+)
 NOTE = (
     "Validation chose when each recipe and XGBoost stop training, so its figures are a little too good. "
     "Differences in points, with the 95 % interval of a paired bootstrap over the reviews."
@@ -53,11 +59,11 @@ def measure(bench: Bench) -> dict[str, Any]:
     for name in COMPARED:
         contestant = SEMI if name == SEMI.name else there.contestant(name)
         bench.say(contestant.title)
-        there.train(contestant)
+        seconds = there.train(contestant)["seconds"]
         found = there.accuracy(contestant)
         scores[name] = there.scores(contestant)
         measured = {split: found[split] for split in splits if split != "train"}
-        rows.append({"name": name, "title": contestant.title, "accuracy": measured})
+        rows.append({"name": name, "title": contestant.title, "accuracy": measured, "seconds": seconds})
     labels = read_labelled(there.corpus.folder, "validation").labels
     for row in rows:
         of_row = scores[row["name"]]["validation"]
@@ -79,6 +85,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         _share(row["accuracy"]["validation"]),
         "" if row["name"] == SUBJECT else ahead,
         _share(test) if test else "not measured",
+        f"{row['seconds']:,.0f}" if "seconds" in row else "-",
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import slices, table
-from benchmarks.corpus import read_labelled, sentences
+from benchmarks.corpus import SENTENCE_KINDS, read_labelled, sentences
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench
 from sentiment.evaluation.metrics import (
@@ -90,7 +90,7 @@ def _slices(
             slices.Slice(
                 "other texts", f"short sentences, {kind}", np.flatnonzero(kinds == kind), "sentences"
             )
-            for kind in ("plain", "negated", "contrastive")
+            for kind in SENTENCE_KINDS
         ),
     ]
     return [

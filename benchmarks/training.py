@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,20 @@ def measure(bench: Bench) -> dict[str, Any]:
                 continue
             rows.append(_in_a_process(row))
             bench.say(f"{title(row)}, {precision}: {rows[-1]['milliseconds']:.0f} ms a step")
-    return {"measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "rows": rows}
+    return {
+        "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "rows": rows,
+        "without_bfloat16": without_bfloat16(bench),
+    }
+
+
+def without_bfloat16(bench: Bench) -> dict[str, Any]:
+    """The seconds of each epoch of `fast` in float32, and the validation accuracy after the last one."""
+    contestant = bench.contestant("fast")
+    if bfloat16_failure("cpu") is None:
+        contestant = replace(contestant, precision="float32")
+    trained = bench.train(contestant)
+    return {"epoch_seconds": trained["epoch_seconds"], "validation_accuracy": trained["curve"][-1][1]}
 
 
 def cells(row: dict[str, Any]) -> list[str]:

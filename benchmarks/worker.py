@@ -23,6 +23,8 @@ from typing import Any
 ROUNDS = 5
 NEAREST = 101
 LONG_WORDS = 500
+LONGEST = 20_000
+"""The most characters of a review that the API accepts."""
 BATCH = 64
 BATCHES = 16
 SECONDS = 10.0
@@ -136,7 +138,18 @@ def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> N
     figures["reviews_per_second"] = rate(probabilities, texts, max_seconds)
     if kind in RECIPES:
         figures["explained_per_second"] = rate(model.explain, texts, max_seconds)
+        figures["longest_explained"] = {
+            name: percentiles(lambda review: model.explain([review]), [review] * MIN_SAMPLES, max_seconds)
+            for name, review in longest_reviews(texts).items()
+        }
     print(json.dumps(figures), flush=True)
+
+
+def longest_reviews(texts: list[str]) -> dict[str, str]:
+    """Reviews of LONGEST characters: words as people write them, and characters that take the most time."""
+    repeated = {"tags": "<b>", "entities": "&#39;", "escaped entities": "&amp;", "emoji": "\U0001f60d"}
+    found = {"words": " ".join(texts)} | {name: text * LONGEST for name, text in repeated.items()}
+    return {name: text[:LONGEST] for name, text in found.items()}
 
 
 def percentiles(answer: Callable[[str], object], reviews: list[str], max_seconds: float) -> dict[str, float]:

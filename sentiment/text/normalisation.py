@@ -306,10 +306,15 @@ class Places(NamedTuple):
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
 
 
+def has_markup(text: str) -> bool:
+    """Whether a text has a tag or an entity."""
+    return ("<" in text or "&" in text) and _MARKUP.search(text) is not None
+
+
 def plain_text(review: str) -> str:
     """The review without markup: blanks for tags, characters for entities."""
     text = review.replace("<br />", " ")  # most reviews hold no other markup
-    return _MARKUP.sub(_without_markup, review) if "<" in text or "&" in text else text
+    return _MARKUP.sub(_without_markup, review) if has_markup(text) else text
 
 
 def normalise(review: str) -> str:
@@ -357,12 +362,16 @@ def normalise_with_places(review: str) -> tuple[str, Places]:
 def _replace(
     pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, places: Places
 ) -> tuple[str, Places]:
-    """Replace all matches in a text; each character of a replacement gets the span of the whole match."""
-    matches = list(pattern.finditer(text))
-    if not matches:
+    """Replace all matches in a text; each character of a replacement gets the span of the whole match.
+
+    A match that is replaced by itself, such as "&Blues", which is no entity, is none.
+    """
+    replaced = ((match, replacement(match)) for match in pattern.finditer(text))
+    changes = [(match.span(), form) for match, form in replaced if form != match.group()]
+    if not changes:
         return text, places
-    forms = list(map(replacement, matches))
-    starts, ends = np.array([match.span() for match in matches]).T
+    spans, forms = zip(*changes, strict=True)
+    starts, ends = np.array(spans).T
     copies, last = np.ones(len(text), dtype=np.int64), np.arange(len(text))
     inside = np.zeros(len(text) + 1, dtype=np.int64)
     inside[starts] += 1

@@ -15,6 +15,7 @@ from sentiment.text.contractions import NEGATED_VERBS, contract, contract_tokens
 from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import (
     Places,
+    has_markup,
     normalise,
     normalise_with_places,
     plain_text,
@@ -65,7 +66,7 @@ def locate_words_as_spelled(review: str) -> Tokens:
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
     places = None
-    if not text.isascii() or normalise(review) != review.replace("<br />", " "):
+    if not text.isascii() or has_markup(text) or normalise(review) != review.replace("<br />", " "):
         text, places = normalise_with_places(review)
     found, of_words = _split_with_places(text)
     if places is not None:

@@ -97,21 +97,45 @@ def test_a_review_that_the_model_is_unsure_of(deployment, page):
     assert axe_finds(page) == []
 
 
+SENTENCES = (
+    ("You won't be disappointed.", "Positive"),
+    ("You wont be disappointed.", "Positive"),
+    ("I can't recommend this", "Negative"),
+    ("I did not like it.", "Negative"),
+    ("I didn't like it.", "Negative"),
+    ("I dont like it", "Negative"),
+    ("It wasnt good", "Negative"),
+    ("Not bad at all.", "Positive"),
+    ("The film was not good.", "Negative"),
+    ("It wasn't bad.", "Positive"),
+    ("It wasn't boring.", "Positive"),
+    ("far from brilliant", "Negative"),
+    ("It is far from boring.", "Positive"),
+    ("It is anything but boring.", "Positive"),
+    ("The film lacks charm.", "Negative"),
+    ("The acting is good, but the story is boring.", "Negative"),
+    ("The story's thin, but I loved it.", "Positive"),
+    ("movie \U0001f60d", "Positive"),
+    ("it suuuucks", "Negative"),
+    ("sooo goooood", "Positive"),
+    ("4.5/5", "Positive"),
+    ("****", "Positive"),
+    ("2 out of 10", "Negative"),
+    ("ok", "No opinion"),
+    ("asdf", "No opinion"),
+    ("I watched it on Tuesday", "No opinion"),
+    ("Isn't this film on Netflix?", "No opinion"),
+    ("Buy one ticket, get one free this Friday.", "No opinion"),
+    ("Das war ein wunderbarer Film", "Not English"),
+    ("C'est un tr\u00e8s mauvais film.", "Not English"),
+)
+
+
 @pytest.mark.parametrize("apostrophe", ["'", "\u2019"])
 def test_sentences_as_people_type_them(deployment, page, apostrophe):
     """Verdicts on negated sentences, and none on texts without an opinion, whatever the apostrophe."""
     page.goto(deployment.page)
-    for sentence, said in (
-        ("You won't be disappointed.", "Positive"),
-        ("I can't recommend this", "Negative"),
-        ("I did not like it.", "Negative"),
-        ("Not bad at all.", "Positive"),
-        ("movie \U0001f60d", "Positive"),
-        ("it suuuucks", "Negative"),
-        ("ok", "No opinion"),
-        ("I watched it on Tuesday.", "No opinion"),
-        ("Das war ein wunderbarer Film", "Not English"),
-    ):
+    for sentence, said in SENTENCES:
         review = sentence.replace("'", apostrophe)
         judge(page, review)
         expect(page.locator("#marked")).to_have_text(review)

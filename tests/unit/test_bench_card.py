@@ -48,6 +48,29 @@ def test_a_changed_figure_changes_the_card(committed):
     assert "12.34%" in card.filled(text, changed)
 
 
+def test_the_calibration_is_told_of_short_texts_too_and_of_models_without_them_or_a_band(committed):
+    changed = json.loads(json.dumps(committed))
+    model = next(row for row in changed["rows"] if row["name"] == changed["subject"])["accuracy"]["model"]
+    short = model["calibration"]["short_texts"]
+    assert f"the error is {short['expected_calibration_error']:.2%}" in card.BLOCKS["calibration"](changed)
+    del model["calibration"]["short_texts"]
+    changed["calibration"]["test"]["unsure"] = changed["calibration"]["validation"]["unsure"] = None
+    text = card.BLOCKS["calibration"](changed)
+    assert text.startswith("This model has no unsure band.") and "short texts" not in text
+    assert "| split | expected calibration error |\n" in text
+
+
+def test_every_figure_of_a_seed_has_its_mean(committed):
+    changed = json.loads(json.dumps(committed))
+    row = next(row for row in changed["rows"] if row["name"] == "fast")
+    row["seeds"] = [
+        {"test": {"accuracy": each}, "negated": {"accuracy": each - 0.1}} for each in (0.9, 0.92, 0.94)
+    ]
+    text = card.BLOCKS["seeds"](changed)
+    assert "| `fast`, test | 92.00% | 2.00% | 90.00%, 92.00%, 94.00% |" in text
+    assert "| `fast`, negated | 82.00% |" in text
+
+
 def test_a_block_of_an_unknown_name_is_an_error(committed):
     with pytest.raises(BenchError, match="nonsense"):
         card.filled("<!-- figures: nonsense -->\n<!-- end of figures -->", committed)

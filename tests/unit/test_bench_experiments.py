@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench_fixtures import few_texts_beside
 from sentiment_fixtures import made_up_reviews, model_folder
 
 from benchmarks import (
+    apostrophes,
     card,
     corpus,
     experiments,
@@ -24,6 +26,7 @@ from benchmarks import (
     preprocessing,
     training,
 )
+from benchmarks.behaviour.forms import APOSTROPHES
 from benchmarks.errors import BenchError
 from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews, ids_of
 from benchmarks.results import Results
@@ -51,6 +54,8 @@ def test_inference_has_all_that_can_answer_side_by_side(bench):
         assert 0 < row["median"]["p50_ms"] <= row["median"]["p99_ms"]
         assert row["cold_start_s"] * 1000 > row["median"]["p50_ms"] and row["reviews_per_second"] > 0
     ours, base = rows["fast-onnxruntime"], rows["predecessor"]
+    assert {"words", "emoji"} < set(ours["longest_explained"]) and "longest_explained" not in base
+    assert inference.slowest(ours)[1] >= ours["longest_explained"]["words"]["p50_ms"] > 0
     assert ours["ratios"]["predecessor"] == pytest.approx(base["median"]["p50_ms"] / ours["median"]["p50_ms"])
     assert ours["ratios"]["predecessor"] > 10  # a tiny model without stop words read for every word
     assert ours["ratios"]["explained_median"] > 1 and "explained_median" not in base["ratios"]
@@ -73,7 +78,8 @@ def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
 
 
 @pytest.mark.slow
-def test_a_training_step_is_set_against_the_machines_products(bench):
+def test_a_training_step_is_set_against_the_machines_products(bench, monkeypatch):
+    monkeypatch.setattr(measure, "texts_beside", few_texts_beside)
     result = experiments.measured("training", bench)
     assert [row["precision"] for row in result["rows"]] == ["bfloat16", "float32"]
     possible = [row for row in result["rows"] if "failure" not in row]
@@ -84,14 +90,24 @@ def test_a_training_step_is_set_against_the_machines_products(bench):
         assert 0 < row["gflops"] < row["limit_gflops"]
         assert len(row["operators"]) == 4 and 0.2 < sum(row["operators"].values()) <= 1
     assert "`fast`" in card.BLOCKS["training"]({"experiments": {"training": result}})
+    [epoch] = result["without_bfloat16"]["epoch_seconds"]
+    assert epoch > 0 and 0 < result["without_bfloat16"]["validation_accuracy"] <= 1
 
 
 @pytest.mark.slow
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
     monkeypatch.setattr(training, "PRECISIONS", {"bfloat16": torch.bfloat16})
     monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
+    trained: list[measure.Contestant] = []
+
+    def train(bench, contestant):
+        trained.append(contestant)
+        return {"epoch_seconds": [3.0], "curve": [[4.0, 0.9]]}
+
+    monkeypatch.setattr(measure.Bench, "train", train)
     result = experiments.measured("training", bench)
     assert [row["failure"] for row in result["rows"]] == ["no such kernel"]
+    assert [each.precision for each in trained] == [None], "it trains without bfloat16 by itself"
     table = card.BLOCKS["training"]({"experiments": {"training": result}})
     assert "| `fast` | bfloat16 | - | - | - | - | not possible on this processor |" in table
 
@@ -148,6 +164,16 @@ def test_behaviour_is_measured_for_recipes_and_references(bench):
 
 
 @pytest.mark.slow
+def test_apostrophes_of_other_forms_change_no_verdict(bench):
+    result = experiments.measured("apostrophes", bench)
+    *others, _, left_out = [row["snippets"]["fast"] for row in result["rows"]]
+    assert [each["changed"] for each in others] == [0] * len(APOSTROPHES)
+    assert left_out["texts"] == apostrophes.QUICK_TEXTS
+    table = card.BLOCKS["apostrophes"]({"experiments": {"apostrophes": result}})
+    assert f"| \u2019 (U+2019) | - | 0 of {apostrophes.QUICK_TEXTS} (0.00%) |" in table
+
+
+@pytest.mark.slow
 def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, monkeypatch):
     with pytest.raises(BenchError, match="name it by --aclimdb FOLDER"):
         experiments.measured("official", bench)
@@ -157,6 +183,7 @@ def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, mo
     result = experiments.measured("official", replace(bench, aclimdb=tree))
     assert set(result["counts"]) == {"train", "validation", "unsupervised"}
     xgboost, nb_lr = result["rows"]
+    assert xgboost["seconds"] > 0
     assert nb_lr["accuracy"]["validation"]["accuracy"] > 0.9 and "test" not in nb_lr["accuracy"]
     gap = nb_lr["accuracy"]["validation"]["accuracy"] - xgboost["accuracy"]["validation"]["accuracy"]
     assert xgboost["ahead"]["difference"] == pytest.approx(gap)

@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from bench_fixtures import few_texts_beside
 from sentiment_fixtures import made_up_reviews
 
 from benchmarks import corpus, machine, measure, report
 from benchmarks.results import Results
-from sentiment.data.prepared import texts_beside
-from sentiment.data.reviews import Reviews
 
 pytestmark = pytest.mark.slow
-
-
-def few_texts_beside(short_texts: bool) -> dict[int, Reviews]:
-    """Every hundredth of the short texts that recipes learn from: all of them take a minute to learn."""
-    found = texts_beside(short_texts)
-    return {kind: texts.take(range(0, len(texts), 100)) for kind, texts in found.items()}
 
 
 def test_rows_are_measured_kept_and_put_together(tmp_path, monkeypatch):
@@ -38,7 +31,9 @@ def test_rows_are_measured_kept_and_put_together(tmp_path, monkeypatch):
         assert row["serving"]["cold_start_s"] * 1000 > row["serving"]["median"]["p50_ms"]
     reference, recipe = rows
     assert reference["accuracy"]["test"]["accuracy"] > 0.8
-    assert len(recipe["train"]["curve"]) == 1
+    assert len(recipe["train"]["curve"]) == len(recipe["train"]["epoch_seconds"]) == 1
+    assert list(recipe["seeds"][0]) == ["validation", "test", "snippets", "plain", "negated", "contrastive"]
+    assert recipe["seeds"][0]["negated"]["reviews"] == 208
     assert recipe["train"]["seconds"] > recipe["train"]["curve"][0][0] > recipe["train"]["prepare_seconds"]
     assert recipe["accuracy"]["model"]["recipe"] == "fast"
     assert recipe["serving"]["median"]["explained"]["p50_ms"] > 0

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentiment_fixtures import model_folder
 
 from sentiment.data import sample, snippets
+from sentiment.serving.predictor import Predictor
 from sentiment.text.normalisation import normalise, normalise_with_places
 from sentiment.text.repeats import fold, fold_repeats
 from sentiment.text.tokenizers import tokenizer
@@ -107,6 +109,16 @@ def test_words_are_located_across_the_line_breaks_within_what_belongs_together(r
     """Most reviews with line breaks take a faster way, but only if it gives the same words."""
     assert words(review) == meant.split()
     assert locate_words(review).words == meant.split()
+
+
+def test_what_only_looks_like_something_to_replace_keeps_its_places():
+    """Here "&Blues" is no entity, "can T" no contraction and "3/4" no rating.
+
+    Because of the é, the place of each character is followed.
+    """
+    tokens = locate_words("Rhythm &Blues caf\u00e9, can T. rex win 3/4")
+    assert tokens.surfaces == ["Rhythm", "Blues", "caf\u00e9", "can", "T", ".", "rex", "win", "3/4"]
+    assert locate_words("Rhythm &Blues").surfaces == ["Rhythm", "Blues"]
 
 
 @pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])
@@ -245,15 +257,41 @@ def test_places_come_with_the_same_text(review):
     assert tokens.surfaces == [review[start:end] for start, end in spans]
 
 
+LONG_WORD = re.compile(r"[A-Za-z]{5,}")
+LIGATURES = {"ffi": "\ufb03", "ff": "\ufb00", "fi": "\ufb01", "fl": "\ufb02"}
+
+
+def inside_words(character):
+    return lambda text: LONG_WORD.sub(lambda word: f"{word[0][:3]}{character}{word[0][3:]}", text)
+
+
+def with_ligatures(text):
+    return re.sub("ffi|ff|fi|fl", lambda letters: LIGATURES[letters[0]], text)
+
+
 SUBSTITUTIONS = {
-    "curly apostrophes": lambda text: text.replace("'", "\u2019"),
-    "acute accents for apostrophes": lambda text: text.replace("'", "\u00b4"),
+    **{
+        f"U+{ord(apostrophe):04X} for an apostrophe": lambda text, other=apostrophe: text.replace("'", other)
+        for apostrophe in APOSTROPHES
+    },
+    "en dashes": lambda text: text.replace(" - ", " \u2013 "),
+    "em dashes": lambda text: text.replace("--", "\u2014"),
+    "hyphens of their own": lambda text: text.replace("-", "\u2010"),
+    "no-break hyphens": lambda text: text.replace("-", "\u2011"),
+    "minus signs": lambda text: text.replace("-", "\u2212"),
+    "ligatures": with_ligatures,
+    "soft hyphens": inside_words("\u00ad"),
+    "zero-width characters": inside_words("\u200b"),
+    "zero-width joiners": inside_words("\u200d"),
+    "a byte order mark": lambda text: f"\ufeff{text}",
+    "entities in decimals": lambda text: re.sub(r"[^\w\s]", lambda mark: f"&#{ord(mark[0])};", text),
+    "named entities": lambda text: text.replace("'", "&rsquo;").replace('"', "&quot;").replace(" ", "&nbsp;"),
     "no-break blanks": lambda text: text.replace(" ", "\u00a0"),
     "zero-width blanks": lambda text: text.replace(" ", " \u200b"),
     "an ellipsis": lambda text: text.replace("...", "\u2026"),
     "curly quotes": lambda text: text.replace('"', "\u201d"),
     "full width": lambda text: "".join(
-        chr(ord(letter) + 0xFEE0) if letter.isalnum() and letter.isascii() else letter for letter in text
+        chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text
     ),
     "curly apostrophes in the wrong charset": lambda text: text.replace("'", "\u00e2\u20ac\u2122"),
     "apostrophes one key away": lambda text: re.sub(r"(?<=\b(?:do|is)n)'t", ";t", text),
@@ -270,6 +308,7 @@ SUBSTITUTIONS = {
     ),
     "separate accents": lambda text: unicodedata.normalize("NFD", text),
 }
+RARE = ("an ellipsis", "separate accents", "en dashes", "em dashes")
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +321,19 @@ def real_texts():
 words_once = functools.cache(words)
 
 
+@pytest.fixture(scope="module")
+def verdicts(real_texts):
+    """The verdicts on all real texts with a substitution: probability, and reason for none."""
+    predictor = Predictor.from_folder(model_folder())
+
+    @functools.cache
+    def of(change):
+        predictions = predictor.predict([change(text) for text in real_texts])
+        return [(each.probability, each.reason) for each in predictions]
+
+    return of
+
+
 @pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SUBSTITUTIONS)
 def test_real_texts_read_the_same_with_each_substitution(real_texts, name, step):
@@ -290,4 +342,12 @@ def test_real_texts_read_the_same_with_each_substitution(real_texts, name, step)
         other = SUBSTITUTIONS[name](text)
         changed += other != text
         assert words(other) == words_once(text)
-    assert changed > (0 if name in ("an ellipsis", "separate accents") else 5)
+    assert changed > (0 if name in RARE else 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SUBSTITUTIONS)
+def test_real_texts_get_the_same_verdict_with_each_substitution(verdicts, name):
+    """Not only the words decide: whether a text is English is also told by its letters as they are typed."""
+    assert verdicts(SUBSTITUTIONS[name]) == verdicts(str)
+    assert {reason for _, reason in verdicts(str)} > {None, "no_evidence"}
