@@ -30,12 +30,12 @@ from sentiment_api.errors import BadRequest, HttpError, TooLong
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import RequestEntityTooLarge
 
 from selfhost.logs import fields, logger
+from selfhost.request_parser import Parser
 from selfhost.scoreboard import MAX_PROCESSES, SCOREBOARD, Scoreboard
 
 if TYPE_CHECKING:
@@ -81,16 +81,6 @@ class Limits:
     connections: int = 256
     request_seconds: float = 60
     idle_seconds: float = 75
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses HTTP versions other than 1.0 and 1.1, which waitress would treat as 1.0."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Parse the head of a request. Raises ParsingError."""
-        super().parse_header(header_plus)
-        if self.version not in ("1.0", "1.1"):
-            raise ParsingError("HTTP version is not supported")
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]

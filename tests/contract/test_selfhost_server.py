@@ -69,11 +69,23 @@ def test_a_body_without_an_announced_length_is_read_up_to_the_limit(web):
 
 
 @pytest.mark.parametrize(
-    "request_line", [b"\x16\x03\x01", b"GET / HTTP/9.9", b"GET /" + b"x" * 9000 + b" HTTP/1.1"], ids=repr
+    "head",
+    [
+        b"\x16\x03\x01",
+        b"GET / HTTP/9.9",
+        b"GET /" + b"x" * 9000 + b" HTTP/1.1",
+        b"GET a://" + b"1" * 32_000 + b"  HTTP/1.1",
+        b"GET / HTTP/1.1\r\nhost: x\r\na:" + b" " * 32_000 + b"\x01",
+        b"GET http://[ HTTP/1.1\r\nhost: x",
+        HEAD + b"content-length: " + b"1" * 5000,
+        HEAD + b"content-length: 5\r\ntransfer-encoding: chunked",
+    ],
+    ids=lambda head: repr(head[:40]),
 )
-def test_a_malformed_request_does_no_harm_and_reveals_nothing(web, request_line):
-    answer = raw(web, request_line + b"\r\n\r\n")
-    assert answer.split()[1].startswith(b"4") or answer.split()[1] == b"505"
+def test_a_malformed_request_does_no_harm_and_reveals_nothing(web, head):
+    """At two of these, waitress's own parser would stop a process for minutes."""
+    answer = raw(web, head + b"\r\n\r\n")
+    assert answer.split()[1].startswith(b"4")
     assert b"Traceback" not in answer
     assert web.get("/health").status == 200
 
