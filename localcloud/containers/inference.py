@@ -284,8 +284,7 @@ def main() -> None:
     if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
         python = install_requirements(requirements, overlay)
         use_environment(python)
-        again = [str(python), __file__]
-        os.execv(python, again)  # nosec B606
+        os.execv(python, [str(python), __file__])
     # This file's own folder must not hide a user module of the same name: "inference" is the usual one.
     sys.path[0] = str(CODE)
     sys.path.insert(1, str(MODEL))
