@@ -306,9 +306,9 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 
 sbom: setup ## Write what each lock file installs as CycloneDX bills of materials, to build/sbom/
 	@mkdir -p build/sbom
-	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt; do \
+	@for lock in $(wildcard requirements/*.lock selfhost/docker/*.lock) requirements/lock.txt; do \
 		name=build/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
-		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
+		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible \
 			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
 	done
 

@@ -13,7 +13,7 @@ from localcloud.containers.bounded_http import RequestRefused
 from localcloud.guard import Guard, unsupported_by_moto
 from localcloud.http_server import receive
 from localcloud.log_streams import write_pending
-from localcloud.protocol.calls import FORM, form_of
+from localcloud.protocol.calls import FORM, as_form, form_of
 from localcloud.protocol.errors import denial
 from localcloud.quotas import body_limit, check_head, too_large
 from localcloud.routing import Destination, destination_of
@@ -73,6 +73,7 @@ class FrontDoor:
                 if not destination.is_data_plane:
                     check_head(request)
                 receive(environ, body_limit(request))
+                request = as_form(request, destination.service)
                 answer = self._answer(request, destination)
                 environ["wsgi.input"].seek(0)  # a service may have read it
             return answer(environ, start_response)

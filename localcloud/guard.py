@@ -20,7 +20,7 @@ from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
+from localcloud.protocol.calls import Target, form_of, form_of_call, names_its_operation, target_of
 from localcloud.protocol.errors import denial
 from localcloud.regions import known_regions
 from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
@@ -54,6 +54,8 @@ class Guard:
             return _unsupported(request, f"requests of the form {form} to {service}")
         if target.service is None:
             return _unsupported(request, _named(service, target))
+        if names_its_operation(request, service) and request.method != "POST":
+            return _unsupported(request, f"{request.method} for {_named(service, target)}")
         return None
 
     def answer_of_moto(self, request: werkzeug.Request, destination: Destination) -> Any:

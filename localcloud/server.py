@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from localcloud import __version__
 from localcloud.access import Gate
-from localcloud.cloud import ACCESS_KEY, Cloud
+from localcloud.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from localcloud.control import HEALTH, ROLE, STATUS
 from localcloud.environment import write_sdk_settings
 from localcloud.front import FrontDoor, Request, Service
@@ -200,8 +200,8 @@ def _hide_real_account() -> None:
     for name in variables_to_remove(os.environ):
         del os.environ[name]
     os.environ.update(
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # nosec B106
+        AWS_ACCESS_KEY_ID=ACCESS_KEY,
+        AWS_SECRET_ACCESS_KEY=SECRET_KEY,
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         AWS_EC2_METADATA_DISABLED="true",

@@ -51,6 +51,11 @@ logconfig_dict = {
 }
 
 
+def on_reload(server: Any) -> None:
+    """Have the processes go on until one of those that gunicorn is about to start serves."""
+    SCOREBOARD.replace_all()
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Give a new worker the first number that no living one has, in memory that all of them share."""
     taken = {each.number for each in server.WORKERS.values()}

@@ -28,22 +28,34 @@ class Scoreboard:
     """
 
     def __init__(self, memory: mmap.mmap | None = None, clock: Callable[[], float] = time.monotonic):
-        self.memory = mmap.mmap(-1, 3 * 8 * MAX_PROCESSES) if memory is None else memory
+        self.memory = mmap.mmap(-1, 4 * 8 * MAX_PROCESSES) if memory is None else memory
         numbers = memoryview(self.memory).cast("d")
-        # By process: when it last gave a sign of life, its connections, and the places it has taken.
+        # By process: when it last gave a sign of life, its connections, the places it has taken, and whether
+        # others are being started in the place of all.
         self._seen = numbers[:MAX_PROCESSES]
         self._connections = numbers[MAX_PROCESSES : 2 * MAX_PROCESSES]
-        self._places = numbers[2 * MAX_PROCESSES :]
+        self._places = numbers[2 * MAX_PROCESSES : 3 * MAX_PROCESSES]
+        self._replaced = numbers[3 * MAX_PROCESSES :]
         self._own, self._clock, self._mutex = 0, clock, threading.Lock()
 
     def enter(self, process: int) -> None:
         """Begin as the process with this number, which no other living process has."""
         self._own = process
-        self._seen[process] = self._connections[process] = self._places[process] = 0
+        self._seen[process] = self._connections[process] = 0
+        self._places[process] = self._replaced[process] = 0
 
     def remove(self, process: int) -> None:
         """Count a process that has ended no more, until another one enters with its number."""
         self._seen[process] = 0
+
+    def replace_all(self) -> None:
+        """Say that processes which enter from now on are started in the place of those that there are."""
+        for process in range(MAX_PROCESSES):
+            self._replaced[process] = 1
+
+    def awaits_successor(self) -> bool:
+        """Whether this process is being replaced, and none of the new ones has given a sign of life yet."""
+        return bool(self._replaced[self._own]) and all(self._replaced[each] for each in self._others())
 
     def report(self, connections: float) -> None:
         """Give a sign of life, and say how many connections this process has; `inf` if it accepts none."""

@@ -30,15 +30,16 @@ from sentiment_api.errors import BadRequest, HttpError, TooLong
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import RequestEntityTooLarge
 
 from selfhost.logs import fields, logger
+from selfhost.request_parser import Parser
 from selfhost.scoreboard import MAX_PROCESSES, SCOREBOARD, Scoreboard
 
 if TYPE_CHECKING:
+    from types import FrameType
     from wsgiref.types import WSGIApplication
 
 # The longest delay until a signal, or the end of gunicorn's arbiter, is noticed.
@@ -81,16 +82,6 @@ class Limits:
     connections: int = 256
     request_seconds: float = 60
     idle_seconds: float = 75
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses HTTP versions other than 1.0 and 1.1, which waitress would treat as 1.0."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Parse the head of a request. Raises ParsingError."""
-        super().parse_header(header_plus)
-        if self.version not in ("1.0", "1.1"):
-            raise ParsingError("HTTP version is not supported")
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
@@ -281,6 +272,8 @@ class Server:
 class BufferingWorker(Worker):  # type: ignore[misc]
     """The worker class that gunicorn.conf.py names."""
 
+    _may_wait = False
+
     @classmethod
     def check_config(cls, cfg: Any, log: logging.Logger) -> None:
         """Raises SystemExit for settings of gunicorn that this worker does not support."""
@@ -295,7 +288,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         sys.setswitchinterval(SWITCH_SECONDS)
         sockets = [each.sock for each in self.sockets]
         server = Server(self.wsgi, sockets, self.cfg.threads, self.cfg.backlog, Limits(), SCOREBOARD)
-        while self.alive and os.getppid() == self.ppid:
+        while self._serves():
             self.notify()
             server.step()
         server.stop_listening()
@@ -303,3 +296,14 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         while not server.finished() and time.monotonic() < end:
             self.notify()
             server.step(BUSY_POLL_SECONDS)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End soon; at once if the signal comes again, since gunicorn is ending or has waited long enough."""
+        self._may_wait = self.alive
+        super().handle_exit(sig, frame)
+
+    def _serves(self) -> bool:
+        """Whether to go on; after a reload, until a new process has loaded its model, too."""
+        if os.getppid() != self.ppid:
+            return False
+        return self.alive or (self._may_wait and SCOREBOARD.awaits_successor())

@@ -1,4 +1,4 @@
-"""What another user of this machine gets from the servers of a cloud."""
+"""What others than the cloud get from its servers: another user of this machine, and this user's programs."""
 
 from __future__ import annotations
 
@@ -52,16 +52,15 @@ def listening(process: psutil.Process) -> dict[str, str]:
     return found
 
 
-def told_to_another_user(addresses: list[str]) -> dict[str, str]:
-    """The first line that another user gets from each server; nothing where the connection is closed."""
+def told(addresses: list[str], **user: int) -> dict[str, str]:
+    """The first line that a program gets from each server; nothing where the connection is closed."""
     done = subprocess.run(
         ["/usr/bin/env", "python3", "-c", ASKS, *addresses],
         capture_output=True,
         text=True,
         check=True,
-        user=NOBODY,
-        group=NOBODY,
         cwd="/",
+        **user,
     )
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 
@@ -73,10 +72,10 @@ def open_to_others(process: psutil.Process) -> dict[str, str]:
     """
     servers = listening(process)
     assert servers
-    told = told_to_another_user(list(servers))
-    assert told.keys() == servers.keys()
+    lines = told(list(servers), user=NOBODY, group=NOBODY)
+    assert lines.keys() == servers.keys()
     return {
         address: f"{line} <- {servers[address]}"
-        for address, line in told.items()
+        for address, line in lines.items()
         if line and not line.startswith("HTTP/1.1 403")
     }

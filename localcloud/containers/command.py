@@ -24,7 +24,7 @@ def main() -> int:
     use_environment(python)
     command = sys.argv[1:]
     try:
-        os.execvp(command[0], command)  # nosec B606 - which is what it is for
+        os.execvp(command[0], command)
     except OSError as error:
         print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)
         return COULD_NOT_START

@@ -25,11 +25,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
     from localcloud.containers.overlay import install_requirements, use_environment
-    from localcloud.containers.web_pages import comes_from_page
 else:  # this runs as a script, beside them
     from bounded_http import BoundedRequestHandler, RequestRefused
     from overlay import install_requirements, use_environment
-    from web_pages import comes_from_page
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
@@ -226,18 +224,6 @@ class Handler(BoundedRequestHandler):
 
     transformer: Transformer
     one_at_a_time = threading.Lock()
-    server: "Server"
-
-    def parse_request(self) -> bool:
-        """Refuses web pages, which cannot reach a container on AWS either."""
-        if not super().parse_request():
-            return False
-        port = self.server.server_port
-        if comes_from_page(self.headers, [f"127.0.0.1:{port}", f"localhost:{port}"]):
-            self.close_connection = True
-            self._answer(403, "Forbidden", None, b"A model server answers no web pages.")
-            return False
-        return True
 
     def do_GET(self) -> None:
         if self.path == "/ping":
@@ -284,12 +270,11 @@ def main() -> None:
     if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
         python = install_requirements(requirements, overlay)
         use_environment(python)
-        again = [str(python), __file__]
-        os.execv(python, again)  # nosec B606
+        os.execv(python, [str(python), __file__])
     # This file's own folder must not hide a user module of the same name: "inference" is the usual one.
     sys.path[0] = str(CODE)
     sys.path.insert(1, str(MODEL))
-    for own in ("bounded_http", "overlay", "web_pages"):
+    for own in ("bounded_http", "overlay"):
         sys.modules.pop(own)
     toolkit_error()
     Handler.transformer = Transformer()

@@ -95,7 +95,7 @@ def main() -> None:
     if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
         python = install_requirements(requirements, overlay)
         use_environment(python)
-        os.execv(python, [str(python), __file__])  # nosec B606
+        os.execv(python, [str(python), __file__])
     use_model()
     # The paths of Ray's sockets begin with its folder, and have 107 characters at most.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # nosec B108

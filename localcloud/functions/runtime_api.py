@@ -18,7 +18,6 @@ from http.server import HTTPServer
 from urllib3.util import wait_for_read
 
 from localcloud.containers.bounded_http import MAX_HEAD_BYTES, BoundedRequestHandler, RequestRefused
-from localcloud.containers.web_pages import comes_from_page
 from localcloud.peers import is_of_this_user
 from localcloud.serving import PromptServer
 
@@ -29,6 +28,9 @@ MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 """The limit of a synchronous response, from Lambda's error message."""
 MAX_CAUSE_BYTES = 1024 * 1024
 """The longest header in which the runtime client describes an error for X-Ray."""
+
+OF_PAGES = ("Origin", "Sec-Fetch-Site")
+"""Headers that browsers send and runtimes do not."""
 
 
 class Kind(enum.Enum):
@@ -155,10 +157,11 @@ class _Handler(BoundedRequestHandler):
     max_head_bytes = MAX_HEAD_BYTES + MAX_CAUSE_BYTES
 
     def parse_request(self) -> bool:
-        """Refuses requests of web pages."""
+        """Refuses requests of web pages, which can ask any server of this machine, under any name."""
         if not super().parse_request():
             return False
-        if comes_from_page(self.headers, [self.runtime_api.address]):
+        of_page = any(name in self.headers for name in OF_PAGES)
+        if of_page or self.headers.get("Host") != self.runtime_api.address:
             self.close_connection = True
             self._answer(403, b"{}")
             return False

@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlencode
 
 import werkzeug
 from botocore.exceptions import UnknownServiceError
@@ -125,6 +126,30 @@ def form_of_call(request: werkzeug.Request, service: str) -> str:
     return XML_FORMS.get(service, "rest-json")
 
 
+def names_its_operation(request: werkzeug.Request, service: str) -> bool:
+    """Whether a request says by a name what it calls, and not by its method and its path."""
+    form = form_of_call(request, service)
+    return form in ("json", "cbor") or (form == "query" and service not in REST)
+
+
+AnyRequest = TypeVar("AnyRequest", bound=werkzeug.Request)
+
+
+def as_form(request: AnyRequest, service: str) -> AnyRequest:
+    """A request of the query protocol as SDKs send it, with its parameters in a form; others as they are.
+
+    AWS reads parameters in the address, too, and answers GET as it answers POST.
+    """
+    if request.method not in ("GET", "POST") or not request.query_string:
+        return request
+    if form_of_call(request, service) != "query" or service in REST:
+        return request
+    body = urlencode(list(request.values.items(multi=True))).encode()
+    form = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": FORM, "CONTENT_LENGTH": str(len(body))}
+    request.environ |= form | {"QUERY_STRING": "", "wsgi.input": io.BytesIO(body)}
+    return type(request)(request.environ)
+
+
 def call_of(request: werkzeug.Request, service: str) -> Call:
     """The call that a request to the service with this signing name makes."""
     form = form_of_call(request, service)
@@ -149,6 +174,8 @@ def form_of(request: werkzeug.Request) -> str:
     if request.path.startswith(S3_CONTROL_PATH):
         return XML_FORMS["s3control"]
     if request.mimetype == FORM and not (signature and signature.service in XML_FORMS):
+        return "query"
+    if signature and signature.service not in (*REST, *XML_FORMS) and "Action" in request.args:
         return "query"
     return XML_FORMS.get(signature.service if signature else "s3", "rest-json")
 
@@ -265,8 +292,7 @@ def target_of(request: werkzeug.Request, service: str) -> Target:
 
     Where no model has it, `operation` is what the request itself says.
     """
-    form = form_of_call(request, service)
-    if form in ("json", "cbor") or (form == "query" and service not in REST):
+    if names_its_operation(request, service):
         prefix, operation = _named_operation(request)
         for name in MODELS.get(service, (service,)):
             model = model_of(name)

@@ -5,10 +5,12 @@ takes most of the time of a short request.
 """
 
 import io
+import mmap
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from urllib3.util import wait_for_read
 
@@ -58,11 +60,32 @@ class Answer:
         return str(self.headers.get("Content-Type", "application/octet-stream"))
 
 
-class ContainerConnection:
-    """A connection to a port of this machine, for one request at a time; opened when it is needed."""
+class Announcement:
+    """Tells a container's guard (guard/sitecustomize.py) from which port the cloud connects to its server.
 
-    def __init__(self, port: int):
-        self._port = port
+    The guard closes all other connections to that server: those of web pages, which can ask any server of
+    this machine. The ports are in a file that both share as memory, because writing one for each connection
+    would take long: some servers end theirs after each answer.
+    """
+
+    def __init__(self, file: Path):
+        file.write_bytes(bytes(mmap.PAGESIZE))
+        with file.open("r+b") as opened:
+            self._ports = memoryview(mmap.mmap(opened.fileno(), 0)).cast("I")
+
+    def make(self, server: int, client: int) -> None:
+        """Announces the next connection, by the ports at both ends of it."""
+        self._ports[0] = server << 16 | client
+
+
+class ContainerConnection:
+    """A connection to a port of this machine, for one request at a time; opened when it is needed.
+
+    It is announced to the guard of the container where there is one.
+    """
+
+    def __init__(self, port: int, announcement: Announcement | None = None):
+        self._port, self._announcement = port, announcement
         self._socket: socket.socket | None = None
 
     def close(self) -> None:
@@ -106,6 +129,9 @@ class ContainerConnection:
         self._socket = socket.socket()
         self._socket.settimeout(seconds)
         try:
+            if self._announcement is not None:
+                self._socket.bind(("127.0.0.1", 0))
+                self._announcement.make(self._port, self._socket.getsockname()[1])
             self._socket.connect(("127.0.0.1", self._port))
         except OSError as error:
             self.close()

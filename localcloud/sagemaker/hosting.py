@@ -20,6 +20,7 @@ from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.exchange import (
+    Announcement,
     Answer,
     ContainerConnection,
     ContainerEnded,
@@ -40,7 +41,7 @@ INVOCATION_SECONDS = 60
 PING_SECONDS = 2
 """The time limit of /ping."""
 GUARD = container.RUNNERS / "guard"
-"""On the path of Python's modules, it closes servers to other users of the machine."""
+"""On the path of Python's modules, it closes servers to other users of the machine and to web pages."""
 POLL_SECONDS = 0.05
 ENDING_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 5.0
@@ -59,6 +60,7 @@ class ModelServer:
         # Each server has a folder, for old and new ones run side by side while an endpoint is updated.
         self._folder = cloud.state_dir / "hosting" / f"{name.replace(' ', '-')}-{secrets.token_hex(4)}"
         self._port_file = self._folder / "port"
+        self._announcement: Announcement | None = None
         self._stopping = threading.Event()
         self._process: Process | None = None
         self._image: OwnImage | None = None
@@ -98,10 +100,13 @@ class ModelServer:
             own["SAGEMAKER_SUBMIT_DIRECTORY"] = container.inside_path(ml, "model", "code")
         if self._image:
             own = self._image.environment | own
+        announced = self._folder / "announced"
+        self._announcement = Announcement(announced)
         machine_files = container.MachineFiles()
         self._env = container.environment(self._cloud, self._role, ml, own) | {
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
+            "LOCALCLOUD_ANNOUNCEMENT_FILE": str(announced),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(GUARD), own.get("PYTHONPATH")])),
         }
         self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream, newest_only=True)
@@ -213,7 +218,7 @@ class ModelServer:
         port = self._port()
         if port is None:
             return False
-        connection = ContainerConnection(port)
+        connection = ContainerConnection(port, self._announcement)
         try:
             if connection.ask("GET", "/ping", b"", {}, PING_SECONDS).status != 200:
                 return False
@@ -224,7 +229,7 @@ class ModelServer:
         with self._turn:
             if self._connection:
                 self._connection.close()
-            self._connection = ContainerConnection(port)
+            self._connection = ContainerConnection(port, self._announcement)
         return True
 
     def _port(self) -> int | None:

@@ -337,6 +337,20 @@ def test_browsers_show_presigned_objects_to_people_and_to_pages_of_this_machine(
     assert typed_in or requests.get(acl, headers=headers, timeout=10).status_code == 403
 
 
+@pytest.mark.parametrize("headers", [ORIGIN, CROSS_SITE, SAME_SITE], ids=str)
+def test_websites_and_apis_answer_the_pages_that_lead_to_them(server, headers):
+    """Under names of this machine: a foreign one would make a page of theirs one of the foreign site."""
+    s3 = client(server, "s3")
+    s3.create_bucket(Bucket="site", ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket="site")
+    s3.put_object(Bucket="site", Key="index.html", Body=b"hello", ACL="public-read")
+    s3.put_bucket_website(Bucket="site", WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
+    assert ask(server, "GET", "/", {"Host": "site.s3-website.localhost"} | headers) == (200, "hello")
+    assert ask(server, "GET", "/", {"Host": "site.s3-website.evil.example"} | headers)[0] == 403
+    status, said = ask(server, "GET", "/_aws/execute-api/nothing1/", headers)
+    assert (status, "control plane" in said) == (404, False)
+
+
 def test_unsigned_requests_create_nothing(server):
     for method, path in (("PUT", "/made-by-nobody"), ("GET", "/"), ("POST", "/2015-03-31/functions")):
         status, said = ask(server, method, path)

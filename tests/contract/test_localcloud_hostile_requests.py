@@ -1,5 +1,6 @@
 """Requests that would take for ever, or all memory, are refused in words, in their protocol's own form."""
 
+import html
 import json
 import random
 import re
@@ -101,6 +102,15 @@ def test_a_parameter_of_a_megabyte_of_braces(cloud):
 def test_a_head_that_moto_would_search_for_seconds(cloud, headers, path, status, code):
     answer = requests.get(cloud.url + path, headers=signed("s3") | headers, timeout=60)
     assert (answer.status_code, code in answer.text) == (status, True)
+
+
+@pytest.mark.parametrize("service", ["nonsense", "a" * 100, "moto_api", "<script>"])
+@pytest.mark.parametrize("path", ["/?Action=ListUsers&Version=2010-05-08", "/moto-api/reset", "/bucket/key"])
+def test_a_service_that_aws_does_not_have(cloud, service, path):
+    for method in ("GET", "POST", "PUT"):
+        answer = requests.request(method, cloud.url + path, headers=signed(service), timeout=60)
+        assert answer.status_code == 400
+        assert f"localcloud does not support the {service} operation" in html.unescape(answer.text)
 
 
 def test_a_text_of_more_than_128_characters_is_no_access_key(cloud):

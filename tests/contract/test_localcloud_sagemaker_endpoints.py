@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import requests
 from botocore.exceptions import ClientError
 from localcloud_sagemaker_fixtures import INFERENCE_IMAGE, ON_INSTANCE, aws, make_wheel, refused, tar_gz, wait
 
 from localcloud.sagemaker.container import has_own_file_system
+from tests.strangers import listening, told
 
 __all__ = ["aws"]
 
@@ -122,17 +122,11 @@ def server_of(endpoint):
     return server
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Origin": "null"}, {"Sec-Fetch-Site": "same-origin"}, {"Host": "rebound.example:{port}"}]
-)
-def test_a_model_server_answers_no_web_pages(aws, endpoint, headers):
-    assert aws.invoke(endpoint, {"review": "good"})
-    [port] = {one.laddr.port for one in server_of(endpoint).net_connections() if one.status == "LISTEN"}
-    url = f"http://127.0.0.1:{port}/invocations"
-    of_page = {name: value.format(port=port) for name, value in headers.items()}
-    assert requests.post(url, json={"review": "good"}, timeout=30).status_code == 200
-    assert requests.post(url, json={"review": "good"}, headers=of_page, timeout=30).status_code == 403
-    assert aws.invoke(endpoint, {"review": "good"})
+def test_a_model_server_answers_nobody_but_the_cloud(aws, endpoint):
+    """And so no web page, which can ask any server of this machine."""
+    for _ in range(2):
+        assert aws.invoke(endpoint, {"review": "good"})
+        assert set(told(list(listening(server_of(endpoint)))).values()) == {""}
 
 
 def test_an_idle_container_that_is_killed_answers_nobody_wrongly(aws, endpoint):

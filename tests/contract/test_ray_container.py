@@ -23,7 +23,7 @@ from test_slim_container import GOOD, JSON, REQUESTS, Served, base, packages, ru
 from localcloud.sagemaker.container import RUNNERS
 from pipeline.containers import HOSTING
 from tests.conftest import PROJECT
-from tests.strangers import needs_root, open_to_others
+from tests.strangers import needs_root, open_to_others, told
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +157,19 @@ def test_an_endpoint_with_awss_image_answers_as_one_with_our_own(endpoint_of_ray
     assert cloud.invoke(endpoint, {"review": GOOD}) == expected
 
 
+def test_the_containers_server_answers_nobody_but_the_cloud(endpoint_of_ray):
+    cloud, endpoint = endpoint_of_ray
+    assert cloud.invoke(endpoint, {"review": GOOD})
+    port = Path(container_of_ray().environ()["LOCALCLOUD_PORT_FILE"]).read_text()
+    assert set(told([f"127.0.0.1:{port}"]).values()) == {""}
+
+
+def container_of_ray() -> psutil.Process:
+    """The first process in the endpoint's container."""
+    script = str(RUNNERS / "ray_serve.py")
+    return next(each for each in psutil.Process().children(recursive=True) if script in each.cmdline())
+
+
 # Of each of Ray's services one method.
 WITHOUT_TOKEN = """
 import sys, grpc
@@ -183,12 +196,7 @@ for address in sys.argv[1:]:
 @needs_root
 def test_another_user_gets_nothing_of_ray(endpoint_of_ray, ray_python):
     """Python's servers hang up. Those in C++ speak gRPC and want the token of the cluster from everybody."""
-    [container, *_] = [
-        each
-        for each in psutil.Process().children(recursive=True)
-        if str(RUNNERS / "ray_serve.py") in each.cmdline()
-    ]
-    answers = open_to_others(container)
+    answers = open_to_others(container_of_ray())
     assert all(line.startswith("\0\0") for line in answers.values()), answers
     asked = subprocess.run(
         [ray_python, "-c", WITHOUT_TOKEN, *answers], capture_output=True, text=True, check=True

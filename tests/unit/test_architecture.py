@@ -33,6 +33,7 @@ def test_the_readmes_tree_names_every_folder():
     assert {name for name in named if not (PROJECT / name).exists()} == set()
     packages = {file.parent.name for file in PROJECT.glob("*/__init__.py")}
     assert packages > {"sentiment", "tests"} and packages | {"website", "infra", "train", "docs"} <= named
+    assert {"Makefile", "MLproject", "docker-compose.yml"} <= named
 
 
 def test_localclouds_tree_names_every_module_and_folder():

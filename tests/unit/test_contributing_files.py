@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -41,6 +42,34 @@ def test_hooks_run_what_make_style_runs():
 def test_the_dev_container_sets_up_by_make():
     container = json.loads((PROJECT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
     assert container["postCreateCommand"] == "make setup" and "image" in container
+
+
+def test_every_exception_of_the_scanners_has_its_reason_beside_it():
+    """bandit's in a comment or docstring at the line, checkov's in itself; none repeats one for all code."""
+    skips = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["bandit"]["skips"]
+    recipe = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    programs = re.search(r"^PROGRAMS := (.*)$", recipe, re.M)[1].split()
+    silent, found = [], 0
+    for file in (file for program in programs for file in (PROJECT / program).rglob("*.py")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if exception := re.search(r"# nosec(.*)", line):
+                found += 1
+                code, _, reason = exception[1].strip().partition(" - ")
+                beside = [lines[number - 1], *lines[number + 1 : number + 2]]
+                explained = reason or re.match(r'\s*(#|""")', beside[0]) or '"""' in "".join(beside)
+                if not explained or not re.fullmatch(r"B\d{3}", code) or code in skips:
+                    silent.append(f"{file.relative_to(PROJECT)}:{number + 1}")
+    for line in (PROJECT / "infra" / "template.yaml").read_text(encoding="utf-8").splitlines():
+        if exception := re.search(r"checkov:skip(.*)", line):
+            found += 1
+            if not re.fullmatch(r"=CKV2?_\w+_\d+:\S+( \S+){3,}", exception[1]):
+                silent.append(line.strip())
+    for check in re.findall(r"--skip-check (\S+)", recipe):
+        found += 1
+        if not re.search(rf"^# .*\b{check}\b", recipe, re.M):
+            silent.append(check)
+    assert silent == [] and found > 20
 
 
 def test_contributing_names_targets_that_there_are():

@@ -1,13 +1,18 @@
 """How endpoints ask a container: its answers in every framing, and what is no answer."""
 
+import os
 import socket
+import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from urllib3.util import wait_for_read
 
-from localcloud.sagemaker.exchange import ContainerConnection, ContainerEnded, NotReady, TooSlow
+from localcloud.sagemaker.exchange import Announcement, ContainerConnection, ContainerEnded, NotReady, TooSlow
+from localcloud.sagemaker.hosting import GUARD
 
 ASKED = b"POST /invocations HTTP/1.1\r\n"
 
@@ -103,3 +108,40 @@ def test_a_silent_container_is_too_slow_and_an_absent_one_not_ready(container):
 def test_a_header_cannot_bring_another_header_along():
     with pytest.raises(ValueError, match="line end"):
         ContainerConnection(1).ask("POST", "/invocations", b"", {"Accept": "text/plain\r\nHost: other"}, 30)
+
+
+GUARDED = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as listening:
+    print(listening.getsockname()[1], flush=True)
+    while True:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 204 No Content\\r\\nConnection: close\\r\\n\\r\\n")
+"""
+
+
+def test_a_guarded_server_hears_a_connection_that_was_announced_and_each_once(tmp_path):
+    announcement = Announcement(tmp_path / "announced")
+    variables = {"PYTHONPATH": str(GUARD), "LOCALCLOUD_ANNOUNCEMENT_FILE": str(tmp_path / "announced")}
+    server = subprocess.Popen(
+        [sys.executable, "-c", GUARDED], env=os.environ | variables, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        port = int(server.stdout.readline())
+        cloud, other = ContainerConnection(port, announcement), ContainerConnection(port)
+        assert ask(other)[0] == 204, "the cloud has not found it yet"
+        for _ in range(2):
+            assert ask(cloud)[0] == 204
+            with pytest.raises(ContainerEnded):
+                ask(other)
+        announcement.make(port, 1)
+        with pytest.raises(ContainerEnded):
+            ask(other)
+        assert (tmp_path / "announced").read_bytes()[:4] == struct.pack("=HH", 1, port)
+        assert ask(cloud)[0] == 204
+        assert (tmp_path / "announced").read_bytes()[:4] == struct.pack("=HH", 0, port), "it counts once"
+    finally:
+        server.kill()
+        server.communicate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from requirements import make_settings
 from sentiment.data.sources import SOURCES
 from sentiment.training.recipes import RECIPES
 from tests.conftest import PROJECT
+from tests.environments import interpreter
 
 MAKEFILE = str(PROJECT / "Makefile")
 
@@ -232,3 +234,19 @@ def test_a_wrong_option_of_localcloud_is_one_line():
 def test_pictures_of_no_page_are_one_line(page):
     done = run(sys.executable, "docs/screenshots.py", page)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_bills_of_materials_name_what_the_locks_do_with_its_hashes(tmp_path):
+    scanners = interpreter("scan").parent
+    recipe = run("make", "--dry-run", "sbom").stdout.partition("mkdir -p build/sbom")
+    script = "".join(recipe[1:]).replace("build/sbom", shlex.quote(str(tmp_path)))
+    done = run("sh", "-e", "-c", script.replace(".venv-scan/bin", shlex.quote(str(scanners))))
+    assert done.returncode == 0, done.stderr
+    locks = [*PROJECT.glob("requirements/*.lock"), *PROJECT.glob("selfhost/docker/*.lock")]
+    for lock in (*locks, PROJECT / "requirements" / "lock.txt"):
+        bill = json.loads((tmp_path / f"{lock.name.replace('.', '-')}.cdx.json").read_text("utf-8"))
+        pinned = re.findall(r"^([\w.-]+)(?:\[.*\])?==([^ ;]+)", lock.read_text("utf-8"), re.M)
+        components = bill["components"]
+        assert sorted((one["name"], one["version"]) for one in components) == sorted(pinned)
+        assert all(one["externalReferences"][0]["hashes"] for one in components)

@@ -118,6 +118,25 @@ def test_processes_that_accept_nothing_or_are_silent_do_not_count(process, clock
     assert not one.has_too_many_connections()
 
 
+def test_a_process_that_is_replaced_awaits_the_first_of_the_new_ones(process, clock):
+    one, other = process(0), process(1)
+    assert not one.awaits_successor()
+    one.replace_all()
+    assert one.awaits_successor() and other.awaits_successor()
+    new = process(2)
+    assert not new.awaits_successor()
+    assert not one.awaits_successor() and not other.awaits_successor()
+    clock.now += SILENT_SECONDS
+    assert one.awaits_successor(), "the new one has ended"
+
+
+def test_a_process_that_still_starts_is_no_successor(process):
+    one = process(0)
+    one.replace_all()
+    Scoreboard(one.memory).enter(1)
+    assert one.awaits_successor()
+
+
 def test_each_new_worker_of_gunicorn_gets_the_first_number_that_is_free():
     settings = runpy.run_path(str(PROJECT / "selfhost" / "gunicorn.conf.py"))
     arbiter = SimpleNamespace(WORKERS={})

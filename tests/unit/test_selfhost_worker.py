@@ -244,6 +244,39 @@ def test_refusals_have_the_form_of_the_apis_errors(serve, sent, status, code):
     assert error["code"] == code and error["message"] and error["requestId"]
 
 
+CONTINUE = b"POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (CONTINUE + b"\r\n", b"HTTP/1.1 200 OK"),
+        (CONTINUE + b"content-length: 0\r\n\r\n", b"HTTP/1.1 200 OK"),
+        (CONTINUE + b"content-length: 5000000\r\n\r\n", b"HTTP/1.1 413 Request Entity Too Large"),
+        (CONTINUE + b"transfer-encoding: gzip\r\n\r\n", b"HTTP/1.1 501 Not Implemented"),
+    ],
+)
+def test_a_client_that_has_nothing_to_send_is_not_asked_to_continue(serve, request_, status):
+    assert answer(serve().connect(request_))[0] == status
+
+
+def test_a_client_that_has_something_to_send_is_asked_to_continue(serve):
+    connection = serve().connect(CONTINUE + b"content-length: 3\r\n\r\n")
+    assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(b"abc")
+    assert answer(connection) == (b"HTTP/1.1 200 OK", b"abc")
+
+
+def test_what_follows_a_request_that_is_refused_is_not_answered(serve):
+    """It may be a part of that request, which cannot be told from another one."""
+    head = QUICK[:-2] + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
+    connection = serve().connect(head + b"0\r\n\r\n" + QUICK)
+    connection.shutdown(socket.SHUT_WR)
+    received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 400 Bad Request")
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize("head", [b"content-length: 5000000", b"transfer-encoding: chunked"])
 def test_a_client_that_sends_too_much_still_gets_the_answer(serve, head):
     """A connection closed with bytes unread would be reset, and the answer lost."""
