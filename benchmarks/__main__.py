@@ -7,6 +7,8 @@ inference, preprocessing, training, faithfulness and behaviour are measured anew
 trains all models once more, only if it is named. They write their figures to docs/ as well.
 """
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import json
 import sys
