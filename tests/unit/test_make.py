@@ -198,6 +198,7 @@ def test_the_make_behind_localcloud_gets_what_was_typed(checkout):
     typed = ("BIN=bin", "DATA=kaggle", f"DATA_PATH={path.replace('$', '$$')}", "SET=epochs=1 seed=2")
     done = run("make", "-j2", "-C", str(checkout), "demo", *typed)
     assert (done.returncode, done.stderr) == (0, "") and (checkout / "started").exists()
+    assert "make[1]: Entering directory" not in done.stdout
     steps = [line for line in done.stdout.splitlines() if line.endswith("[deploy]")]
     assert len(steps) == 1
     assert f"[--data-path={path}]" in steps[0] and "[--set=epochs=1][--set=seed=2]" in steps[0]
