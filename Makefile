@@ -143,7 +143,7 @@ demo: base ## The whole chain, offline, from reviews to a page that answers; sta
 	@$(CLOUD) --stay -- $(AGAIN) evaluate deploy summary
 
 setup: base ## Install all dependencies (the other targets install what they need by themselves)
-	@$(INSTALL) scan sbom
+	@$(INSTALL) scan
 
 settings:
 	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11.4 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
@@ -294,7 +294,7 @@ lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
 	@$(COMPILE) --all-extras --excludes requirements/cuda.in --excludes requirements/unwanted.in \
 		--no-emit-package torch -o requirements/lock.txt pyproject.toml
-	@for name in uv sam scan sbom toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
 	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done
@@ -305,11 +305,11 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 		sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/lock.txt)) -o requirements/torch-cuda.lock requirements/torch.in
 
 sbom: setup ## Write what each lock file installs as CycloneDX bills of materials, to build/sbom/
-	@mkdir -p $(call quoted,$(BUILD)/sbom)
+	@mkdir -p build/sbom
 	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt; do \
-		name=$(call quoted,$(BUILD))/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
-		PYTHONWARNINGS=ignore::UserWarning .venv-sbom/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
-			--output-file "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
+		name=build/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
+		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
+			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
 	done
 
 clean: $(if $(GIVEN),settings) ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays

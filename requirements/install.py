@@ -51,7 +51,7 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the project's virtual environments.")
-    parser.add_argument("names", nargs="*", default=["project", "sam", "scan", "sbom"], metavar="NAME")
+    parser.add_argument("names", nargs="*", default=["project", "sam", "scan"], metavar="NAME")
     parser.add_argument("--torch-index", default="", help="package index for torch (default: pip's own)")
     parser.add_argument("--this-python", action="store_true", help="fail if this Python is not supported")
     parser.add_argument("--folder", type=Path, help="where to make the one environment that is named")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -242,20 +241,3 @@ def test_a_wrong_option_of_localcloud_is_one_line():
 def test_pictures_of_no_page_are_one_line(page):
     done = run(sys.executable, "docs/screenshots.py", page)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not (PROJECT / ".venv-sbom").exists(), reason="`make setup` has not been run here")
-def test_a_bill_of_materials_names_the_project_and_what_a_lock_installs(tmp_path):
-    steps = run("make", "-n", "sbom", f"BUILD={tmp_path}").stdout
-    locks = re.search(r"for lock in (.*);", steps)
-    assert locks is not None and {"requirements/sbom.lock", "requirements/lock.txt"} < set(locks[1].split())
-    steps = steps[steps.index("mkdir -p") :].replace(locks[1], "requirements/sbom.lock")  # one takes seconds
-    done = run("sh", "-ec", steps)
-    assert (done.returncode, done.stderr) == (0, "")
-    (written,) = (tmp_path / "sbom").iterdir()
-    bill = json.loads(written.read_bytes())
-    project = bill["metadata"]["component"]
-    assert (project["name"], project["licenses"][0]["license"]["id"]) == ("movie-sentiment", "MIT")
-    pins = re.findall(r"^([\w.-]+)==([\w.]+)", (PROJECT / "requirements/sbom.lock").read_text("utf-8"), re.M)
-    assert sorted((each["name"], each["version"]) for each in bill["components"]) == sorted(pins)
