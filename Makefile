@@ -111,7 +111,7 @@ ON_INSTANCES = $(filter instances,$(ENDPOINT))
 
 # make for a command of localcloud. A line that names $(MAKE) itself would start the cloud even under -n; and the
 # jobs of -j, which MAKEFLAGS announces, cannot be shared through another program.
-AGAIN = env -u MAKEFLAGS $(MAKE) $(foreach name,$(GIVEN),$(call quoted,$(name)=$(value $(name))))
+AGAIN = env -u MAKEFLAGS $(MAKE) --no-print-directory $(foreach name,$(GIVEN),$(call quoted,$(name)=$(value $(name))))
 # With the advice that localcloud gives if the port is taken.
 CLOUD = $(BIN)/localcloud run --port $(call quoted,$(PORT)) --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 

@@ -7,6 +7,8 @@ inference, preprocessing, training, faithfulness, behaviour and apostrophes are 
 official, which trains all models once more, only if it is named. They write their figures to docs/ as well.
 """
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import json
 import sys

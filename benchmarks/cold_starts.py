@@ -7,6 +7,8 @@ where they are missing (requirements/install.py). The containers take turns, so 
 machine falls on all of them. Writes the table into docs/containers.md.
 """
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import http.client
 import json

@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # matplotlib takes a second to import
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MARGIN = 3
+"""Pixels that a name keeps from whatever else is drawn."""
+
 
 def place_labels(
     figure: Figure,
@@ -50,7 +53,7 @@ def place_labels(
                 color=colour,
                 fontweight="bold",
             )
-            box = text.get_window_extent(renderer)
+            box = text.get_window_extent(renderer).padded(MARGIN)
             if not any(box.x0 < b[2] and b[0] < box.x1 and box.y0 < b[3] and b[1] < box.y1 for b in taken):
                 break
             text.remove()

@@ -12,6 +12,8 @@ about nine minutes.
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import contextlib
 import json

@@ -7,6 +7,8 @@ estimates the time and the price of 100 million reviews on a fleet, and states t
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import json
 import os

@@ -6,6 +6,8 @@ names a server that has runs already. MLflow's pages load nothing from other ser
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import json
 import os
 import subprocess

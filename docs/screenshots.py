@@ -6,6 +6,8 @@ when the page's files have changed since.
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import hashlib
 import sys
 from collections.abc import Callable

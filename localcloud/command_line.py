@@ -4,10 +4,12 @@ import argparse
 import shutil
 import socket
 import sys
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from localcloud import __version__
 from localcloud.moto_operations import RECORDS
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,91 +29,94 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        added.set_defaults(subcommand=name)
-        added.add_argument(
-            "--port", type=_port, default=4566, help="port of the cloud (default: %(default)s)"
-        )
-        added.add_argument(
-            "--host", type=_host, default="127.0.0.1", help="address it listens on (default: %(default)s)"
-        )
-        return added
-
-    def starts_cloud(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--python",
-            type=_program,
-            default=sys.executable,
-            help="interpreter that runs jobs, models and functions (default: this one)",
-        )
-        added.add_argument(
-            "--token",
-            action="store_true",
-            help="answer only clients that carry the secret in what `env` prints; needed for a --host that "
-            "other machines reach",
-        )
-        added.add_argument(
-            "--allow-host",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="another host name to answer to, of a domain that nobody else controls (*.NAME: any "
-            "subdomain of NAME)",
-        )
-        added.add_argument(
-            "--records",
-            action="append",
-            default=[],
-            choices=sorted(RECORDS),
-            metavar="SERVICE",
-            help="store and show what this service's requests say where they would otherwise be refused, "
-            f"without carrying them out ({', '.join(sorted(RECORDS))}); may be repeated",
-        )
-        added.add_argument(
-            "--image",
-            action="append",
-            default=[],
-            metavar="PATTERN=RUNNER",
-            help="run SageMaker containers of images whose names match PATTERN with this runner: "
-            "pytorch-inference and ray serve models, python runs commands",
-        )
-        added.add_argument(
-            "--port-advice",
-            default="choose another port with --port",
-            metavar="TEXT",
-            help="advice to print if the port is taken; for programs that start localcloud",
-        )
-        added.add_argument("--verbose", action="store_true", help="print each request")
-
-    def takes_role(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--role",
-            metavar="NAME",
-            help="act as this IAM role, as a SageMaker notebook does; it is made, with "
-            "AmazonSageMakerFullAccess, if there is none (default: the account's owner)",
-        )
-
-    up = command("up", "start the cloud and stay until Ctrl-C")
-    starts_cloud(up)
+    up = _add_command(commands, "up", "start the cloud and stay until Ctrl-C")
+    _add_cloud_options(up)
     up.add_argument("--detach", action="store_true", help="return when the cloud is up; `down` stops it")
     up.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
-    run = command("run", "run a command with its AWS calls going to the cloud, started if need be")
-    starts_cloud(run)
-    takes_role(run)
+    run = _add_command(
+        commands, "run", "run a command with its AWS calls going to the cloud, started if need be"
+    )
+    _add_cloud_options(run)
+    _add_role(run)
     run.add_argument("--stay", action="store_true", help="after the command succeeded, stay up until Ctrl-C")
     run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
-    takes_role(command("env", 'print what to set in a shell: eval "$(localcloud env)"'))
-    command("status", "show what the cloud is running")
-    interrupted = command(
+    _add_role(_add_command(commands, "env", 'print what to set in a shell: eval "$(localcloud env)"'))
+    _add_command(commands, "status", "show what the cloud is running")
+    interrupted = _add_command(
+        commands,
         "interrupt",
         "take the spot instances of a training job away, so that it starts again from its checkpoints",
     )
     interrupted.add_argument("job", metavar="JOB", help="name of a training job with managed spot training")
     interrupted.add_argument("--region", help="its region, if several have a job of this name")
-    command("down", "stop the cloud")
+    _add_command(commands, "down", "stop the cloud")
     return root
+
+
+def _add_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    added.set_defaults(subcommand=name)
+    added.add_argument("--port", type=_port, default=4566, help="port of the cloud (default: %(default)s)")
+    added.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="address it listens on (default: %(default)s)"
+    )
+    return added
+
+
+def _add_cloud_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--python",
+        type=_program,
+        default=sys.executable,
+        help="interpreter that runs jobs, models and functions (default: this one)",
+    )
+    command.add_argument(
+        "--token",
+        action="store_true",
+        help="answer only clients that carry the secret in what `env` prints; needed for a --host that "
+        "other machines reach",
+    )
+    command.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another host name to answer to, of a domain that nobody else controls (*.NAME: any "
+        "subdomain of NAME)",
+    )
+    command.add_argument(
+        "--records",
+        action="append",
+        default=[],
+        choices=sorted(RECORDS),
+        metavar="SERVICE",
+        help="store and show what this service's requests say where they would otherwise be refused, "
+        f"without carrying them out ({', '.join(sorted(RECORDS))}); may be repeated",
+    )
+    command.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="PATTERN=RUNNER",
+        help="run SageMaker containers of images whose names match PATTERN with this runner: "
+        "pytorch-inference and ray serve models, python runs commands",
+    )
+    command.add_argument(
+        "--port-advice",
+        default="choose another port with --port",
+        metavar="TEXT",
+        help="advice to print if the port is taken; for programs that start localcloud",
+    )
+    command.add_argument("--verbose", action="store_true", help="print each request")
+
+
+def _add_role(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--role",
+        metavar="NAME",
+        help="act as this IAM role, as a SageMaker notebook does; it is made, with "
+        "AmazonSageMakerFullAccess, if there is none (default: the account's owner)",
+    )
 
 
 def _port(text: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from localcloud.alarms import check_alarm
 from localcloud.protocol import ApiError
 
 OF_AWS = "AWS/"
@@ -83,6 +84,7 @@ def _check_expressions(members: Mapping[str, Any]) -> None:
 
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
     ("cloudwatch", "GetMetricData"): _check_periods,
+    ("cloudwatch", "PutMetricAlarm"): check_alarm,
     ("cloudwatch", "PutMetricData"): _check_metrics,
     ("sqs", "ListQueues"): _check_prefix,
 }

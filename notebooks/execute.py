@@ -7,6 +7,8 @@ Without --output, the notebook itself is updated, but only if all cells succeed.
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import base64
 import io
 import json

@@ -8,6 +8,8 @@ only with the token in the address that is opened and printed.
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import os
 import secrets
 import signal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import re
 import sys

@@ -25,9 +25,9 @@ def type_problem(job: str, instance_type: str) -> str | None:
     known = instance_types(job)
     if instance_type in known:
         return None
-    return f"INSTANCE_TYPE={instance_type}: SageMaker has no such type for {job.lower()} jobs" + nearest(
-        instance_type, known
-    )
+    written = instance_type if instance_type.startswith("ml.") else f"ml.{instance_type}"  # EC2 names them so
+    hint = nearest(written, known)
+    return f"INSTANCE_TYPE={instance_type}: SageMaker has no such type for {job.lower()} jobs{hint}"
 
 
 def described(instances: int, instance_type: str, spot: bool = False) -> str:

@@ -44,6 +44,10 @@ FORMS = {
         "[A-Za-z][A-Za-z0-9-]{0,34}",
         "a stack name: a letter, then up to 34 letters, digits and hyphens",
     ),
+    "TORCH_INDEX": (
+        "|(https?|file)://.+",
+        "the URL of a package index, such as https://download.pytorch.org/whl/cpu",
+    ),
 }
 """The form of a setting with many values, and what that is in words."""
 
@@ -59,7 +63,11 @@ def main(makefile: str, *given: str) -> int:
         name, _, value = pair.partition("=")
         if name not in names:
             near = difflib.get_close_matches(name.upper(), names, 1)
-            hint = f"did you mean {near[0]}?" if near else "a bare `make` lists the names"
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f'a bare `make` lists the names, and a hyperparameter is set by SET="{name.lower()}=..."'
+            )
             return fail(f"there is no setting {name}; {hint}")
         if problem := wrong(name, value):
             return fail(f"{name}={value}{problem}{origin}")

@@ -5,6 +5,8 @@ It reads the web server's counts. Neither the web server nor MLflow need to be r
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import sqlite3
 import sys

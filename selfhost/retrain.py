@@ -6,6 +6,8 @@ whether it may become champion: by `python train/tracking.py promote`, or at onc
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import sys
 import tempfile

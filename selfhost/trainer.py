@@ -7,6 +7,8 @@ logged as soon as possible, at the latest by the next start.
 
 from __future__ import annotations
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import shutil
 import signal

@@ -12,6 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 
+import sentiment.interrupts  # noqa: E402, F401
+
 from sentiment.data.prepared import prepare, texts_beside  # noqa: E402
 from sentiment.data.sources import load_reviews  # noqa: E402
 from sentiment.files import require_writable  # noqa: E402

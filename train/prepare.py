@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parent
 # In a processing job, the sentiment package is beside this file; in the project, it is one folder up.
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
+import sentiment.interrupts  # noqa: E402, F401
+
 from sentiment.data.shards import SHARD_REVIEWS  # noqa: E402
 from sentiment.data.streaming import LINES, prepare_file, write_vocabulary  # noqa: E402
 from sentiment.errors import DatasetError  # noqa: E402

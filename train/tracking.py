@@ -10,6 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
+import sentiment.interrupts  # noqa: E402, F401
+
 from tracking.commands import main  # noqa: E402
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 # In a training job, the sentiment package is beside this file; in the project, it is one folder up.
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
+import sentiment.interrupts  # noqa: E402, F401
+
 # OpenMP's threads wait for each other by spinning, and stall for whole time slices beside a busy process: on
 # two cores, training then falls from some 500 reviews/s to 30. With brief spinning, it is 470 alone and 260
 # beside a busy process; without any spinning (OMP_WAIT_POLICY=PASSIVE), it is 320 and 260.

@@ -4,6 +4,8 @@ This is for work on a model: the default part is "tuning", and --failures shows 
 measures the part "reported", and writes the table of the model card.
 """
 
+import sentiment.interrupts  # noqa: F401
+
 import argparse
 import sys
 from pathlib import Path

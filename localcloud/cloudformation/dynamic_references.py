@@ -53,7 +53,7 @@ def check(resource_type: str, properties: Any) -> None:
                 continue
             if service not in SERVICES:
                 raise ValidationError(
-                    f"Template error: {reference} names no service, which is one of {SERVICES}"
+                    f"Template error: {reference} names no service; use one of {', '.join(SERVICES)}"
                 )
             if service == "secretsmanager":
                 if not SECRET_KEY.fullmatch(key):

@@ -27,7 +27,7 @@ def declared(template: Mapping[str, Any]) -> list[str]:
 def check(template: Mapping[str, Any]) -> None:
     """Raises ValidationError for transforms other than SAM's, which may change the template's structure."""
     if unknown := [name for name in declared(template) if name != SAM]:
-        raise ValidationError(f"localcloud does not support the transforms {unknown}, only {SAM}.")
+        raise ValidationError(f"localcloud does not support the transform {', '.join(unknown)}, only {SAM}.")
     if _has_macro(template):
         raise ValidationError(f"localcloud does not support the function {MACRO}.")
 

@@ -30,6 +30,10 @@ OTHER_FILES = {
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"PAR1": "a Parquet file",
     b"SQLite f": "an SQLite database",
+    **dict.fromkeys((b"[{", b"[\n", b"[\r\n", b'{"', b"{\n", b"{\r\n"), "JSON"),
+    **dict.fromkeys(
+        (b"<!DOCTYP", b"<!doctyp", b"<html"), "a web page (perhaps the one that asks you to log in)"
+    ),
 }
 """What people take for a CSV file, by its first bytes."""
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -12,8 +12,8 @@ from typing import Any
 from sentiment.errors import RecipeError, nearest
 from sentiment.training.recipes import CHOICES, Recipe, recipe
 
-ALIASES = {"max_epochs": "epochs"}
-"""The course's names of hyperparameters, where they differ."""
+ALIASES = {"max_epochs": "epochs", "lr": "learning_rate"}
+"""Other names of hyperparameters: the course's, and PyTorch's."""
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -43,7 +43,7 @@ def checked(recipe_name: str, given: Mapping[str, str]) -> dict[str, str]:
         name = canonical(written)
         if name not in KINDS:
             raise RecipeError(
-                f"there is no hyperparameter {written!r}{nearest(name, KINDS)} "
+                f"there is no hyperparameter {written!r}{nearest(name.lower(), KINDS)} "
                 "(python train/train.py --help lists them)"
             )
         if name in renamed:

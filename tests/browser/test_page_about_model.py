@@ -50,7 +50,7 @@ def test_what_the_api_leaves_out_is_not_claimed(site, page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_while_a_new_model_is_tried_both_are_named_with_their_shares_and_votes(site, page, scheme):
     page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 360, "height": 700})
+    page.set_viewport_size({"width": 320, "height": 700})
     challenger = {"model": "0123456789ab", "percent": 10}
     site.model = Reply(200, MODEL | {"challenger": challenger})
     counts = [{"model": "lstm-7f3a", "up": 9001, "down": 3}, {"model": "0123456789ab", "up": 0, "down": 2}]
@@ -71,7 +71,7 @@ def test_while_a_new_model_is_tried_both_are_named_with_their_shares_and_votes(s
         ]
     )
     assert axe_finds(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_the_other_model_is_asked_about_the_same_text_by_keyboard(site, page):
@@ -137,7 +137,7 @@ def test_without_a_model_it_says_why(site, page):
 
 
 def test_a_screen_reader_hears_it_in_order_and_nothing_scrolls_sideways(site, page):
-    page.set_viewport_size({"width": 360, "height": 700})
+    page.set_viewport_size({"width": 320, "height": 700})
     page.goto(site.url + "model.html")
     expect(page.locator("#model-page")).to_match_aria_snapshot("""
         - region "How often it is right":
@@ -154,4 +154,4 @@ def test_a_screen_reader_hears_it_in_order_and_nothing_scrolls_sideways(site, pa
           - heading "What it was trained on" [level=2]
         - region "More"
     """)
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.evaluate("document.documentElement.scrollWidth") == 320

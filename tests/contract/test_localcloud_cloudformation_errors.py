@@ -65,7 +65,7 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         ),
         ("Resorces: {}\n" + BUCKET, "Invalid template property or properties [Resorces]"),
         ("Transform: 5\n" + BUCKET, "Key Name of transform definition must be a string."),
-        ("Transform: {Name: Macro}\n" + BUCKET, "does not support the transforms ['Macro']"),
+        ("Transform: {Name: Macro}\n" + BUCKET, "does not support the transform Macro, only"),
         ("Description: [a]\n" + BUCKET, "Template format error: Every Description member must be a string."),
         (
             'Resources: {B: {Type: "AWS::S3::Bucket", Properties: !Ref AWS::Region}}',
@@ -210,7 +210,7 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         (
             "Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::X': [N, [a], {}], "
             "B: {Type: 'AWS::S3::Bucket', DeletionPolicy: !If [C, Retain, Delete]}}",
-            "localcloud does not support the transforms ['AWS::LanguageExtensions']",
+            "localcloud does not support the transform AWS::LanguageExtensions",
         ),
         (bucket("{BucketName: !Ref [a]}"), "Template format error: Every Ref value must be a string."),
         (

@@ -167,6 +167,13 @@ PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
     ("service", "operation", "request_", "code", "message"),
     [
         (
+            "cloudwatch",
+            "put_metric_alarm",
+            {**ALARM, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1},
+            "ValidationError",
+            "Exactly one of Statistic and ExtendedStatistic must be set.",
+        ),
+        (
             "ssm",
             "put_parameter",
             {**PARAMETER, "Value": "x" * 4097},

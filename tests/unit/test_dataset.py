@@ -286,6 +286,12 @@ def test_kaggle_splits_by_content(tmp_path):
         (b"PK\x03\x04review", r"is a ZIP archive or an Excel workbook"),
         (gzip.compress(b"review,sentiment\n", mtime=0), r"is compressed by gzip, not CSV; unpack it"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Excel workbook"),
+        (b'[{"review": "fine", "sentiment": "positive"}]', r"is JSON, not CSV"),
+        (b'{\r\n  "review": "fine"\r\n}', r"is JSON, not CSV"),
+        (
+            b"<!doctype html>\n<title>Log in</title>",
+            r"is a web page \(perhaps the one that asks you to log in\)",
+        ),
         (b"review,sentiment\nfi\0ne,positive\n", r"line 2: holds a NUL character"),
         (b"review,sentiment\nfine,5\n", r"line 2: the sentiment is '5'"),
         ("review,sentiment\n".encode("utf-16-le"), r"looks like UTF-16 without"),

@@ -19,6 +19,8 @@ from train import train as training_program
 
 WRONG = [
     ("foo=3", "foo"),
+    ("lr=abc", "learning_rate must be a number, not 'abc'"),
+    ("EPOCHS=1", "did you mean epochs?"),
     ("hiden-dim=32", "hidden"),
     ("epochs=-1", "epochs must be at least 1, not -1"),
     ("max-epochs=0", "epochs must be at least 1, not 0"),
@@ -47,8 +49,10 @@ def refused(capsys, program, *arguments: str) -> str:
 
 @pytest.mark.parametrize("spelling", ["hidden_dim", "hidden-dim"])
 def test_both_spellings_and_the_courses_names_mean_the_same(spelling):
-    options = training_program.parse([f"--{spelling}", "32", "--max_epochs=3", "--max-epochs", "4"])
-    assert (options.hidden_dim, options.epochs) == (32, 4)
+    options = training_program.parse(
+        [f"--{spelling}", "32", "--max_epochs=3", "--max-epochs", "4", "--lr=0.1"]
+    )
+    assert (options.hidden_dim, options.epochs, options.learning_rate) == (32, 4, 0.1)
 
     settings = Settings(hyperparameters={spelling: "32", "max_epochs": "3"})
     assert inputs.hyperparameters(settings) == {"recipe": "fast", "hidden_dim": "32", "epochs": "3"}

@@ -65,6 +65,10 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
         ("RECIPIE=best", "there is no setting RECIPIE; did you mean RECIPE?"),
         ("recipe=best", "there is no setting recipe; did you mean RECIPE?"),
         ("UNHEARD=of it's", "there is no setting UNHEARD; a bare `make` lists the names"),
+        (
+            "EPOCHS=3",
+            "there is no setting EPOCHS; a bare `make` lists the names, and a hyperparameter is set by ",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(typed, said):
@@ -98,6 +102,10 @@ def test_a_mistake_is_one_line(typed, said):
         ("CANARY_ANSWERS=1e3", " is not a number of answers, such as 50"),
         ("VERSION=3; echo", " is not the number of a version, such as 3"),
         ("WINDOW=yesterday", " is not hours or days, such as 24h or 7d"),
+        (
+            "TORCH_INDEX=cpu",
+            " is not the URL of a package index, such as https://download.pytorch.org/whl/cpu",
+        ),
         ("STACK=my stack's", " is not a stack name: a letter, then"),
     ],
 )
@@ -200,6 +208,7 @@ def test_the_make_behind_localcloud_gets_what_was_typed(checkout):
     typed = ("BIN=bin", "DATA=kaggle", f"DATA_PATH={path.replace('$', '$$')}", "SET=epochs=1 seed=2")
     done = run("make", "-j2", "-C", str(checkout), "demo", *typed)
     assert (done.returncode, done.stderr) == (0, "") and (checkout / "started").exists()
+    assert "make[1]: Entering directory" not in done.stdout
     steps = [line for line in done.stdout.splitlines() if line.endswith("[deploy]")]
     assert len(steps) == 1
     assert f"[--data-path={path}]" in steps[0] and "[--set=epochs=1][--set=seed=2]" in steps[0]

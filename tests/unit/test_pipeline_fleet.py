@@ -24,6 +24,7 @@ from pipeline.__main__ import main
             "INSTANCE_TYPE=ml.m5.xlrage: SageMaker has no such type for training jobs; "
             "did you mean ml.m5.xlarge?",
         ),
+        (["--train-instance-type", "m5.xlarge"], "jobs; did you mean ml.m5.xlarge?"),
         (["--transform-instance-type", "ml.p5.48xlarge"], "no such type for transform jobs"),
         (["--on", "sagemaker", "--train-instance-type", "ml.p5.48xlarge"], "type for processing jobs"),
         (
