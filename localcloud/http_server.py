@@ -7,11 +7,12 @@ connection after one answer, and leaves the client waiting if an answer cannot b
 import contextlib
 import io
 import logging
+import math
 import resource
 import socket
 import ssl
 import threading
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -20,8 +21,8 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, Headers, RequestRefused
 from localcloud.peers import is_of_this_user
+from localcloud.pooled_serving import PooledServer
 from localcloud.proxy import HANDSHAKE_SECONDS, Proxy, ProxyError, relay
-from localcloud.serving import PromptServer
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ MAX_IDLE_SHARE = 0.5
 waited longest is closed."""
 KEEP_ALIVE_SECONDS = 60.0
 """How long one may wait for its next request, as at AWS's load balancers."""
+NEXT_SECONDS = 0.2
+"""How long a thread waits itself for the next request: most clients send that at once or much later."""
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -67,20 +70,16 @@ def receive(environ: dict[str, Any], limit: int) -> None:
         body.seek(0)
 
 
-class FrontServer(PromptServer, ThreadedWSGIServer):
-    """A server with a thread for each connection, which may carry one request after the other."""
+class FrontServer(PooledServer, ThreadedWSGIServer):
+    """A server of connections that may carry one request after the other."""
 
     proxy: Proxy | None = None
     """The proxy for clients that use this server as their HTTPS proxy."""
 
     def __init__(self, *arguments: Any, **named: Any):
         most = _max_connections()
-        self.places = threading.BoundedSemaphore(most)
-        self._max_idle = max(1, int(most * MAX_IDLE_SHARE))
-        self.idle: OrderedDict[socket.socket, None] = OrderedDict()  # the longest waiting first
-        self._lock = threading.Lock()
-        super().__init__(*arguments, **named)
-        self.closing = False  # werkzeug has closed the socket that it made for this one's place
+        max_idle = max(1, int(most * MAX_IDLE_SHARE))
+        super().__init__(*arguments, max_connections=most, max_idle=max_idle, **named)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accepts a connection and asks at once whose it is, while no other thread competes with this one."""
@@ -89,40 +88,19 @@ class FrontServer(PromptServer, ThreadedWSGIServer):
             is_of_this_user(connection)
         return connection, address
 
-    def enter_idle(self, connection: socket.socket) -> bool:
-        """Registers a connection as idle; returns False if it should be closed instead."""
-        with self._lock:
-            if self.closing:
-                return False
-            self.idle[connection] = None
-            if len(self.idle) > self._max_idle:
-                longest, _ = self.idle.popitem(last=False)
-                _end_waiting(longest)
-        return True
+    def make_handler(self, connection: socket.socket, address: Any) -> "_Handler":
+        """The handler of a new connection."""
+        return _Handler(connection, address, self)
 
-    def leave_idle(self, connection: socket.socket) -> None:
-        """Stop counting a connection as idle: a request has begun, or it has ended."""
-        with self._lock:
-            self.idle.pop(connection, None)
-
-    def server_close(self) -> None:
-        """Also closes the idle connections; the others end after their current answer."""
-        super().server_close()
-        with self._lock:
-            self.closing = True
-            for connection in self.idle:
-                _end_waiting(connection)
+    def turn_away(self, connection: socket.socket) -> None:
+        """Answers 503 to a connection that is one too many."""
+        with contextlib.suppress(OSError):  # it has gone
+            connection.send(BUSY)
 
 
 def _max_connections() -> int:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
-
-
-def _end_waiting(connection: socket.socket) -> None:
-    """Shuts a connection down, so that whoever reads from it gets its end."""
-    with contextlib.suppress(OSError):  # the client has ended it
-        connection.shutdown(socket.SHUT_RD)
 
 
 class _Handler(BoundedRequestHandler, WSGIRequestHandler):
@@ -133,16 +111,20 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
     """
 
     server: FrontServer
+    idle_seconds: float
+    waits = False
+    _answered = -math.inf
+
+    def __init__(self, request: socket.socket, client_address: Any, server: FrontServer):
+        """Prepares to answer; the base class's constructor answers already, and waits for the requests."""
+        self.request, self.client_address, self.server = request, client_address, server
+        self.setup()
 
     def handle(self) -> None:
-        """Answers the requests of this connection, or 503 if there are too many connections."""
-        if not self.server.places.acquire(blocking=False):
-            self.wfile.write(BUSY)
-            return
-        try:
-            super().handle()
-        finally:
-            self.server.places.release()
+        """Answers the request that begins, and further ones as long as they follow at once."""
+        self._has_begun = True
+        self._follows_soon = time.monotonic() - self._answered < NEXT_SECONDS
+        super().handle()
 
     def make_environ(self) -> dict[str, Any]:
         """The environ of the request, with S3's headers that have an underscore in their names."""
@@ -152,13 +134,18 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
         return environ
 
     def wait_for_request(self) -> bool:
-        """Waits as an idle connection, which the server may close."""
-        if not self.server.enter_idle(self.connection):
-            return False
+        """Waits a moment if the client is quick and no other needs this thread; later, no thread waits."""
+        connection = self.connection
+        # What TLS has decrypted, but nobody has read, no longer shows that a request waits.
+        has_begun = self._has_begun or (isinstance(connection, ssl.SSLSocket) and connection.pending())
+        may_wait = has_begun or (self._follows_soon and not self.server.has_waiting_requests())
+        self._incoming.allow(NEXT_SECONDS if may_wait else 0)
+        self._has_begun = False
         try:
-            return super().wait_for_request()
-        finally:
-            self.server.leave_idle(self.connection)
+            return bool(self.rfile.peek(1))
+        except TimeoutError:
+            self.waits = True
+            return False
 
     def finish(self) -> None:
         """Closes the connection in use as well, if it is not the accepted one."""
@@ -216,6 +203,7 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
             return body.ended and not asked_to_close and not self.server.closing
 
         self.close_connection = not _Answer(self, environ, may_keep).give(self.server.app)
+        self._answered = time.monotonic()
         if not body.ended:
             self.linger()
 

@@ -3,10 +3,12 @@
 import contextlib
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import psutil
 import pytest
 import werkzeug
 
@@ -265,3 +267,37 @@ def test_a_server_that_closes_leaves_no_connection(application: Application) -> 
         server.shutdown()
         server.server_close()
         assert is_closed(connection)
+
+
+def test_connections_that_wait_need_no_threads(application: Application, serve: Callable[[Any], int]) -> None:
+    port, before = serve(application), psutil.Process().num_threads()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            connection.sendall(HIDDEN)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert psutil.Process().num_threads() - before < 50
+        for _ in range(3):  # the connection has waited without a thread, and then with one
+            connection.sendall(HIDDEN)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_that_wait_for_each_other_are_all_answered(serve: Callable[[Any], int]) -> None:
+    """As those of a function do that calls its own cloud."""
+    together = 30
+    barrier = threading.Barrier(together)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        barrier.wait(30)
+        return werkzeug.Response("hello")(environ, start_response)
+
+    port = serve(application)
+    with contextlib.ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(together)
+        ]
+        for connection in connections:
+            connection.sendall(HIDDEN)
+        for connection in connections:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -1,0 +1,86 @@
+"""A pool of threads that starts few for many short jobs, and as many as there are for jobs that wait.
+
+The interpreter runs one thread at a time. If many want to run, they do so in turns and all end late, and part
+of the processor time goes into the turns.
+"""
+
+import _thread
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+PROMPT_THREADS = 8
+"""So many are started as soon as there are jobs for them."""
+GROW_SECONDS = 0.005
+"""While jobs wait, another thread is started after that time: what the others do may take long."""
+IDLE_SECONDS = 10.0
+"""A thread without a job ends after that time."""
+
+
+class GrowingPool(Generic[Job]):
+    """Runs jobs in their order, in at most `most` threads. `run` gets a job and must not raise an exception.
+
+    One thread submits the jobs, and calls `grow` whenever that says.
+    """
+
+    def __init__(self, run: Callable[[Job], None], most: int):
+        self._run = run
+        self._most = most
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+        self._next_start = 0.0
+
+    def submit(self, job: Job) -> None:
+        """Has a job run as soon as a thread is free."""
+        self._jobs.put(job)
+        self.grow()
+
+    def has_waiting(self) -> bool:
+        """Whether a job waits for a thread."""
+        return not self._jobs.empty()
+
+    def grow(self) -> float | None:
+        """Starts a thread if jobs wait; returns the seconds until the next call, or None if no job waits."""
+        if self._jobs.empty():
+            return None
+        now = time.monotonic()
+        with self._lock:
+            if self._idle >= self._jobs.qsize():  # they are about to take the jobs
+                return GROW_SECONDS
+            may_start = self._threads < PROMPT_THREADS or now >= self._next_start
+            if may_start and self._threads < self._most:
+                _thread.start_new_thread(self._work, ())
+                self._threads += 1
+                self._next_start = now + GROW_SECONDS
+        return max(0.001, self._next_start - now)
+
+    def close(self) -> None:
+        """Ends the threads, each after its current job."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            self._run(job)
+        with self._lock:
+            self._threads -= 1
+
+    def _next(self) -> Job | None:
+        """The next job; None if this thread should end."""
+        with self._lock:
+            self._idle += 1
+        try:
+            job = self._jobs.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            return None
+        finally:
+            with self._lock:
+                self._idle -= 1
+        if job is None:
+            self._jobs.put(None)  # for the next thread
+        return job
