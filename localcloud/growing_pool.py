@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 
-PROMPT_THREADS = 8
-"""So many are started as soon as there are jobs for them."""
+PROMPT_THREADS = 24
+"""So many are started as soon as there are jobs for them. The ten events that functions handle at once keep
+two busy each: one waits for the function, one for the endpoint that it asks. Some are left for refusals."""
 GROW_SECONDS = 0.005
 """While jobs wait, another thread is started after that time: what the others do may take long."""
 IDLE_SECONDS = 10.0
