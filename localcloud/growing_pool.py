@@ -17,7 +17,9 @@ PROMPT_THREADS = 24
 """So many are started as soon as there are jobs for them. The ten events that functions handle at once keep
 two busy each: one waits for the function, one for the endpoint that it asks. Some are left for refusals."""
 GROW_SECONDS = 0.005
-"""While jobs wait, another thread is started after that time: what the others do may take long."""
+"""While jobs wait, another thread is started after that time."""
+STALL_SECONDS = 0.05
+"""If no job ends for that time, each that waits gets a thread: what the others do takes long."""
 IDLE_SECONDS = 10.0
 """A thread without a job ends after that time."""
 
@@ -36,9 +38,12 @@ class GrowingPool(Generic[Job]):
         self._threads = 0
         self._idle = 0
         self._next_start = 0.0
+        self._last_progress = 0.0
 
     def submit(self, job: Job) -> None:
         """Has a job run as soon as a thread is free."""
+        if self._jobs.empty():
+            self._last_progress = time.monotonic()
         self._jobs.put(job)
         self.grow()
 
@@ -47,19 +52,26 @@ class GrowingPool(Generic[Job]):
         return not self._jobs.empty()
 
     def grow(self) -> float | None:
-        """Starts a thread if jobs wait; returns the seconds until the next call, or None if no job waits."""
+        """Starts threads if jobs wait; returns the seconds until the next call, or None if no job waits."""
         if self._jobs.empty():
             return None
         now = time.monotonic()
         with self._lock:
-            if self._idle >= self._jobs.qsize():  # they are about to take the jobs
+            without_thread = self._jobs.qsize() - self._idle
+            if without_thread <= 0:  # the idle threads are about to take the jobs
                 return GROW_SECONDS
-            may_start = self._threads < PROMPT_THREADS or now >= self._next_start
-            if may_start and self._threads < self._most:
-                _thread.start_new_thread(self._work, ())
-                self._threads += 1
+            if now - self._last_progress >= STALL_SECONDS:
+                self._start(without_thread)
+                self._last_progress = now
+            elif self._threads < PROMPT_THREADS or now >= self._next_start:
+                self._start(1)
                 self._next_start = now + GROW_SECONDS
         return max(0.001, self._next_start - now)
+
+    def _start(self, count: int) -> None:
+        for _ in range(min(count, self._most - self._threads)):
+            _thread.start_new_thread(self._work, ())
+            self._threads += 1
 
     def close(self) -> None:
         """Ends the threads, each after its current job."""
@@ -68,6 +80,7 @@ class GrowingPool(Generic[Job]):
     def _work(self) -> None:
         while (job := self._next()) is not None:
             self._run(job)
+            self._last_progress = time.monotonic()
         with self._lock:
             self._threads -= 1
 

@@ -30,6 +30,26 @@ def test_jobs_that_wait_for_each_other_all_get_a_thread():
     pool.close()
 
 
+def test_when_no_job_ends_each_that_waits_gets_a_thread_at_once(monkeypatch):
+    """Otherwise many connections that send nothing would keep a request from its thread, each for a while."""
+    monkeypatch.setattr(growing_pool, "GROW_SECONDS", 3600.0)
+    waiting, done = threading.Event(), threading.Semaphore(0)
+
+    def run(job: int) -> None:
+        if job < 10 * growing_pool.PROMPT_THREADS:
+            waiting.wait()
+        done.release()
+
+    pool = GrowingPool(run, most=20 * growing_pool.PROMPT_THREADS)
+    for number in range(10 * growing_pool.PROMPT_THREADS + 1):
+        pool.submit(number)
+    while done._value == 0:
+        pool.grow()
+        time.sleep(0.001)
+    waiting.set()
+    pool.close()
+
+
 def test_one_thread_runs_all_jobs_in_their_order():
     ran: list[int] = []
     pool = GrowingPool(ran.append, most=1)
