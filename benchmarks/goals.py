@@ -231,8 +231,8 @@ GOALS = (
         "93.0%, in at most 15 minutes on 2 cores",
         partial(_official, "best", "validation", 0.93, 15),
         "both parts of both recipes learn from the same labelled reviews, and err on the same ones. No "
-        "variant of the LSTM alone moved the sum of both by more than its standard error. Both trained "
-        "jointly moved that of `fast`, on the sample, by two of them on validation, and by one on test.",
+        "variant of the LSTM alone moved the sum of both by more than half a point, a run's standard error. "
+        "Training both jointly gained `fast` 0.43 points on the sample's validation, 0.20 on its test.",
     ),
     Goal(
         "`semi`, with the unlabelled reviews",

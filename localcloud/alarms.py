@@ -26,10 +26,9 @@ def check_alarm(members: Mapping[str, Any]) -> None:
         _require(name in members, f"{name} must not be null")
     for name in NOT_BESIDE_METRICS if metrics else ():
         _require(name not in members, f"{name} should not be set if list of Metrics is set.")
-    for one, other in [("Threshold", "ThresholdMetricId")] + [("Statistic", "ExtendedStatistic")] * (
-        not metrics
-    ):
-        _require((one in members) != (other in members), f"Exactly one of {one} and {other} must be set.")
+    _require_one(members, "Threshold", "ThresholdMetricId")
+    if not metrics:
+        _require_one(members, "Statistic", "ExtendedStatistic")
     evaluated, breaching = members["EvaluationPeriods"], members.get("DatapointsToAlarm", 1)
     _require(breaching <= evaluated, "DatapointsToAlarm must be less than or equal to EvaluationPeriods")
     for period in _periods(members):
@@ -48,6 +47,10 @@ def _periods(members: Mapping[str, Any]) -> list[int]:
     queries = members.get("Metrics") or [members]
     periods = [query.get("Period") or query.get("MetricStat", {}).get("Period") for query in queries]
     return [period for period in periods if period]
+
+
+def _require_one(members: Mapping[str, Any], one: str, other: str) -> None:
+    _require((one in members) != (other in members), f"Exactly one of {one} and {other} must be set.")
 
 
 def _require(is_met: bool, message: str) -> None:
