@@ -68,7 +68,7 @@ class Gate:
                 self._check_signature(request, destination)
         except Refusal as refusal:
             form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
-            answer = denial(form, refusal.code, str(refusal), request.method == "HEAD")
+            answer = denial(form, refusal.code, str(refusal), request)
             answer.status_code = FORBIDDEN
             # The unread body must not be taken for another request.
             answer.headers["Connection"] = "close"

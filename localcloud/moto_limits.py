@@ -1,18 +1,13 @@
-"""Limits of services whose requests moto answers without checking them.
-
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-"""
+"""Limits of services whose requests moto answers without checking them."""
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from localcloud.alarms import check_alarm
+from localcloud.metric_queries import check_data, check_put, check_statistics
 from localcloud.protocol import ApiError
 
-OF_AWS = "AWS/"
 TOKEN = re.compile("[0-9]{1,18}")
 """moto's tokens are positions in its lists."""
 EXPRESSIONS = (
@@ -26,8 +21,6 @@ MAX_EXPRESSION_BYTES = 4096
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.-]{0,80}")
 """Of a prefix, too, which moto takes for a regular expression."""
-MAX_PERIODS = 200_000
-"""Of all queries of a GetMetricData: moto looks at each, whether it has data or not."""
 
 
 def check_limits(service: str | None, operation: str, members: Mapping[str, Any]) -> None:
@@ -41,29 +34,6 @@ def check_limits(service: str | None, operation: str, members: Mapping[str, Any]
 def has_unknown_token(members: Mapping[str, Any]) -> bool:
     """Whether a request has a NextToken that moto has not given out, and may fail at."""
     return TOKEN.fullmatch(str(members.get("NextToken", "0"))) is None
-
-
-def _check_metrics(members: Mapping[str, Any]) -> None:
-    if members["Namespace"].startswith(OF_AWS):
-        message = f"The value {OF_AWS} for parameter Namespace is invalid."
-        raise ApiError("InvalidParameterValue", message)
-
-
-def _check_periods(members: Mapping[str, Any]) -> None:
-    start, end = members["StartTime"], members["EndTime"]
-    if not (isinstance(start, datetime) and isinstance(end, datetime)):
-        raise ApiError("InvalidParameterValue", "StartTime and EndTime must be timestamps.")
-    seconds = (end - start).total_seconds()
-    periods = [
-        query.get("Period") or (query.get("MetricStat") or {}).get("Period")
-        for query in members["MetricDataQueries"]
-    ]
-    if sum(seconds / period for period in periods if period) > MAX_PERIODS:
-        message = (
-            f"localcloud computes at most {MAX_PERIODS:,} periods of all queries in a request; ask for a "
-            "shorter time or longer periods."
-        )
-        raise ApiError("InvalidParameterValue", message)
 
 
 def _check_prefix(members: Mapping[str, Any]) -> None:
@@ -83,8 +53,9 @@ def _check_expressions(members: Mapping[str, Any]) -> None:
 
 
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
-    ("cloudwatch", "GetMetricData"): _check_periods,
+    ("cloudwatch", "GetMetricData"): check_data,
+    ("cloudwatch", "GetMetricStatistics"): check_statistics,
     ("cloudwatch", "PutMetricAlarm"): check_alarm,
-    ("cloudwatch", "PutMetricData"): _check_metrics,
+    ("cloudwatch", "PutMetricData"): check_put,
     ("sqs", "ListQueues"): _check_prefix,
 }
