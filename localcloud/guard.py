@@ -18,6 +18,7 @@ from localcloud.alarms import keep_states
 from localcloud.metric_queries import correct_queries
 from localcloud.moto_answers import REVISED, revised, revised_headers
 from localcloud.moto_members import refuse_members
+from localcloud.moto_messages import correct_queues
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
@@ -174,4 +175,6 @@ def _create_application(backend: str) -> Any:
     if backend == "cloudwatch":
         keep_states()
         correct_queries()
+    if backend == "sqs":
+        correct_queues()
     return werkzeug_app.create_backend_app(cast(Any, backend))  # moto's type of names lacks some

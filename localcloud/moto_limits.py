@@ -6,6 +6,13 @@ from typing import Any
 
 from localcloud.alarms import check_alarm
 from localcloud.metric_queries import check_data, check_put, check_statistics
+from localcloud.moto_messages import (
+    check_published,
+    check_queue,
+    check_queue_prefix,
+    check_received,
+    check_sent,
+)
 from localcloud.protocol import ApiError
 
 TOKEN = re.compile("[0-9]{1,18}")
@@ -19,8 +26,6 @@ EXPRESSIONS = (
 )
 MAX_EXPRESSION_BYTES = 4096
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-QUEUE_NAME = re.compile(r"[A-Za-z0-9_.-]{0,80}")
-"""Of a prefix, too, which moto takes for a regular expression."""
 
 
 def check_limits(service: str | None, operation: str, members: Mapping[str, Any]) -> None:
@@ -34,12 +39,6 @@ def check_limits(service: str | None, operation: str, members: Mapping[str, Any]
 def has_unknown_token(members: Mapping[str, Any]) -> bool:
     """Whether a request has a NextToken that moto has not given out, and may fail at."""
     return TOKEN.fullmatch(str(members.get("NextToken", "0"))) is None
-
-
-def _check_prefix(members: Mapping[str, Any]) -> None:
-    if not QUEUE_NAME.fullmatch(members.get("QueueNamePrefix", "")):
-        message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        raise ApiError("InvalidParameterValue", message)
 
 
 def _check_expressions(members: Mapping[str, Any]) -> None:
@@ -57,5 +56,11 @@ CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
     ("cloudwatch", "GetMetricStatistics"): check_statistics,
     ("cloudwatch", "PutMetricAlarm"): check_alarm,
     ("cloudwatch", "PutMetricData"): check_put,
-    ("sqs", "ListQueues"): _check_prefix,
+    ("sns", "Publish"): check_published,
+    ("sqs", "CreateQueue"): check_queue,
+    ("sqs", "ListQueues"): check_queue_prefix,
+    ("sqs", "ReceiveMessage"): check_received,
+    ("sqs", "SendMessage"): check_sent,
+    ("sqs", "SendMessageBatch"): check_sent,
+    ("sqs", "SetQueueAttributes"): check_queue,
 }
