@@ -17,6 +17,8 @@ from werkzeug.test import run_wsgi_app
 from localcloud.alarms import keep_states
 from localcloud.metric_queries import correct_queries
 from localcloud.moto_answers import REVISED, revised, revised_headers
+from localcloud.moto_items import correct_transactions
+from localcloud.moto_kms import complete_keys
 from localcloud.moto_members import refuse_members
 from localcloud.moto_messages import correct_queues
 from localcloud.moto_operations import MOTO, RECORDS
@@ -175,6 +177,10 @@ def _create_application(backend: str) -> Any:
     if backend == "cloudwatch":
         keep_states()
         correct_queries()
+    if backend == "dynamodb":
+        correct_transactions()
+    if backend == "kms":
+        complete_keys()
     if backend == "sqs":
         correct_queues()
     return werkzeug_app.create_backend_app(cast(Any, backend))  # moto's type of names lacks some

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,9 +57,35 @@ def check_key(operation: str, members: Mapping[str, Any], region: str) -> None:
             continue
         if key.key_state == "Disabled":
             raise ApiError("DisabledException", f"{key.arn} is disabled.")
-        if (own := key.key_usage or ENCRYPTION) != usage:
-            message = f"{key.arn} key usage is {own} which is not valid for {operation}."
+        if key.key_usage != usage:
+            message = f"{key.arn} key usage is {key.key_usage} which is not valid for {operation}."
             raise ApiError("InvalidKeyUsageException", message)
+
+
+def complete_keys() -> None:
+    """Gives new keys of moto the usage that they have by default, and says that they are of one region.
+
+    The change is to moto itself.
+    """
+    from moto.kms.models import KmsBackend
+
+    create_key: Any = KmsBackend.create_key
+
+    @functools.wraps(create_key)
+    def create(
+        backend: Any,
+        policy: str | None,
+        key_usage: str | None,
+        key_spec: str,
+        description: str,
+        tags: list[dict[str, str]] | None,
+        multi_region: bool | None = None,
+        *origin: str,
+    ) -> Any:
+        usage = key_usage or ENCRYPTION
+        return create_key(backend, policy, usage, key_spec, description, tags, bool(multi_region), *origin)
+
+    setattr(KmsBackend, "create_key", create)  # noqa: B010 - mypy takes no assignment to a method
 
 
 def _keys(members: Mapping[str, Any], region: str) -> list[Any]:

@@ -71,6 +71,11 @@ def test_a_key_is_deleted_after_a_week_to_a_month(kms: Any, days: int) -> None:
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
 
 
+def test_a_new_key_is_for_secrets_in_one_region(kms: Any) -> None:
+    key = kms.create_key()["KeyMetadata"]
+    assert (key["KeyUsage"], key["MultiRegion"]) == ("ENCRYPT_DECRYPT", False)
+
+
 def test_a_key_does_what_it_is_for(kms: Any) -> None:
     for_signatures = new_key(kms, KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
     for_secrets = new_key(kms)
