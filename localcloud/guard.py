@@ -14,7 +14,7 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
-from localcloud.alarms import keep_states
+from localcloud.alarms import correct_searches, keep_states
 from localcloud.metric_queries import correct_queries
 from localcloud.moto_answers import REVISED, revised, revised_headers
 from localcloud.moto_items import correct_transactions
@@ -177,6 +177,7 @@ def _create_application(backend: str) -> Any:
     if backend == "cloudwatch":
         keep_states()
         correct_queries()
+        correct_searches()
     if backend == "dynamodb":
         correct_transactions()
     if backend == "kms":

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localcloud.alarms import check_alarm
+from localcloud.alarms import check_alarm, check_token
 from localcloud.metric_queries import check_data, check_put, check_statistics
 from localcloud.moto_messages import (
+    check_filter,
     check_published,
     check_queue,
     check_queue_prefix,
@@ -52,11 +53,14 @@ def _check_expressions(members: Mapping[str, Any]) -> None:
 
 
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
+    ("cloudwatch", "DescribeAlarms"): check_token,
     ("cloudwatch", "GetMetricData"): check_data,
     ("cloudwatch", "GetMetricStatistics"): check_statistics,
     ("cloudwatch", "PutMetricAlarm"): check_alarm,
     ("cloudwatch", "PutMetricData"): check_put,
     ("sns", "Publish"): check_published,
+    ("sns", "SetSubscriptionAttributes"): check_filter,
+    ("sns", "Subscribe"): check_filter,
     ("sqs", "CreateQueue"): check_queue,
     ("sqs", "ListQueues"): check_queue_prefix,
     ("sqs", "ReceiveMessage"): check_received,

@@ -16,6 +16,16 @@ ALLOWED = "#x9 | #xA | #xD | [#x20 to #xD7FF] | [#xE000 to #xFFFD] | [#x10000 to
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_.-]{0,80}")
 """Of a prefix, too, which moto takes for a regular expression."""
 MAX_RECEIVED = 10
+NUMBER = re.compile("[0-9]{1,9}")
+RANGES: Mapping[str, tuple[int, int]] = {
+    "DelaySeconds": (0, 900),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
+    "MaximumMessageSize": (1024, 1_048_576),
+    "MessageRetentionPeriod": (60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20),
+    "VisibilityTimeout": (0, 43_200),
+}
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
 TIMESTAMPS = ("CreatedTimestamp", "LastModifiedTimestamp")
 
 
@@ -27,8 +37,12 @@ def check_queue_prefix(members: Mapping[str, Any]) -> None:
 
 
 def check_queue(members: Mapping[str, Any]) -> None:
-    """Raises ApiError for a queue whose policies are no JSON objects."""
+    """Raises ApiError for a queue with a number out of its range, or a policy that is no JSON object."""
     attributes = members.get("Attributes", {})
+    for name, (least, most) in RANGES.items():
+        value = attributes.get(name, str(least))
+        if not (NUMBER.fullmatch(value) and least <= int(value) <= most):
+            raise ApiError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
     access = attributes.get("Policy")
     if access and not isinstance(_json(access), dict):
         raise ApiError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
@@ -42,8 +56,10 @@ def check_queue(members: Mapping[str, Any]) -> None:
 
 
 def check_sent(members: Mapping[str, Any]) -> None:
-    """Raises ApiError for a message to a queue with characters that SQS does not transmit."""
+    """Raises ApiError for a message to a queue that has no text, or characters that SQS does not transmit."""
     for entry in members.get("Entries", [members]):
+        if not entry.get("MessageBody"):
+            raise ApiError("MissingParameter", "The request must contain the parameter MessageBody.")
         if found := FORBIDDEN.search(entry.get("MessageBody", "")):
             message = (
                 f"Invalid binary character '#x{ord(found[0]):X}' was found in the message body, the set of "
@@ -76,6 +92,15 @@ def check_published(members: Mapping[str, Any]) -> None:
         reason = "No default entry in JSON message body"
     if reason:
         raise ApiError("InvalidParameter", f"Invalid parameter: Message Structure - {reason}")
+
+
+def check_filter(members: Mapping[str, Any]) -> None:
+    """Raises ApiError for a filter policy of a subscription that is no JSON object."""
+    given = members.get("Attributes", {}).get("FilterPolicy")
+    if members.get("AttributeName") == "FilterPolicy":
+        given = members.get("AttributeValue")
+    if given and not isinstance(_json(given), dict):
+        raise ApiError("InvalidParameter", "Invalid parameter: FilterPolicy: failed to parse JSON.")
 
 
 def correct_queues() -> None:

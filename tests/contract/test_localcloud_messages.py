@@ -80,6 +80,16 @@ def test_a_queue_keeps_the_policy_that_a_change_does_not_name(sqs: Any, queue: s
             "InvalidMessageContents",
             "'#xFFFF'",
         ),
+        ("send_message", {"MessageBody": ""}, "MissingParameter", "must contain the parameter MessageBody"),
+        *(
+            (
+                "set_queue_attributes",
+                {"Attributes": {name: value}},
+                "InvalidAttributeValue",
+                f"Invalid value for the parameter {name}.",
+            )
+            for name, value in (("VisibilityTimeout", "43201"), ("DelaySeconds", "-1"), ("DelaySeconds", "x"))
+        ),
         ("receive_message", {"MaxNumberOfMessages": 11}, "InvalidParameterValue", "Value 11 for parameter"),
         (
             "set_queue_attributes",
@@ -115,6 +125,18 @@ def test_sns_refuses_a_message_without_text(cloud: Cloud, message: dict[str, str
     topic = sns.create_topic(Name="topic")["TopicArn"]
     refused = refusal(lambda: sns.publish(TopicArn=topic, MessageStructure="json", **message))
     assert refused == ("InvalidParameter", f"Invalid parameter: {reason}")
+
+
+def test_sns_refuses_a_filter_that_is_no_json(cloud: Cloud, sqs: Any, queue: str) -> None:
+    sns = cloud.client("sns")
+    topic = sns.create_topic(Name="topic")["TopicArn"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    subscription = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": attributes["QueueArn"]}
+    expected = ("InvalidParameter", "Invalid parameter: FilterPolicy: failed to parse JSON.")
+    assert refusal(lambda: sns.subscribe(**subscription, Attributes={"FilterPolicy": "{bad"})) == expected
+    arn = sns.subscribe(**subscription)["SubscriptionArn"]
+    change = {"SubscriptionArn": arn, "AttributeName": "FilterPolicy", "AttributeValue": "{bad"}
+    assert refusal(lambda: sns.set_subscription_attributes(**change)) == expected
 
 
 def test_a_queue_gets_the_text_that_is_for_queues(cloud: Cloud, sqs: Any, queue: str) -> None:
