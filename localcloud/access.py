@@ -27,6 +27,19 @@ from localcloud.protocol.errors import ApiError, denial
 from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
 
 FORBIDDEN = 403
+UNREADABLE = {
+    "AWS": (
+        "InvalidRequest",
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    ),
+    "AWS4-HMAC-SHA256": (
+        "AuthorizationHeaderMalformed",
+        "The authorization header is malformed; the Credential is mal-formed; expecting "
+        '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+    ),
+}
+"""S3's errors for Authorization headers without a signature of version 4, by their schemes."""
+UNKNOWN_SCHEME = ("InvalidArgument", "Unsupported Authorization Type")
 AWS_HOST = re.compile(
     rf"(?:[a-z0-9._-]+\.)?(?:{'|'.join([*APIS, HTTP_API, WEBSITE])})"
     r"(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com"
@@ -69,7 +82,7 @@ class Gate:
         except Refusal as refusal:
             form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
             answer = denial(form, refusal.code, str(refusal), request)
-            answer.status_code = FORBIDDEN
+            answer.status_code = refusal.status or FORBIDDEN
             # The unread body must not be taken for another request.
             answer.headers["Connection"] = "close"
             return answer
@@ -154,6 +167,8 @@ class Gate:
     def _check_unsigned(self, request: werkzeug.Request) -> None:
         """Refuses unsigned requests, except those to buckets of S3, whose policies decide."""
         if form_of_call(request, "s3") == "s3":
+            if scheme := request.headers.get("Authorization", "").partition(" ")[0]:
+                raise Refusal(*UNREADABLE.get(scheme, UNKNOWN_SCHEME), status=400)
             is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
             bucket = bucket_named_in(self._cloud, request)
             if is_preflight(request) and bucket:
