@@ -167,8 +167,6 @@ class Gate:
     def _check_unsigned(self, request: werkzeug.Request) -> None:
         """Refuses unsigned requests, except those to buckets of S3, whose policies decide."""
         if form_of_call(request, "s3") == "s3":
-            if scheme := request.headers.get("Authorization", "").partition(" ")[0]:
-                raise Refusal(*UNREADABLE.get(scheme, UNKNOWN_SCHEME), status=400)
             is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
             bucket = bucket_named_in(self._cloud, request)
             if is_preflight(request) and bucket:
@@ -176,6 +174,8 @@ class Gate:
             if is_form and bucket and not self._cloud.needs_token:
                 return  # a browser's upload form carries its signature inside
             if _is_anonymous_call(call_of(request, "s3"), bucket is not None):
+                if scheme := request.headers.get("Authorization", "").partition(" ")[0]:
+                    raise Refusal(*UNREADABLE.get(scheme, UNKNOWN_SCHEME), status=400)
                 return
         raise Refusal(
             "MissingAuthenticationToken",
