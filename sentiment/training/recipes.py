@@ -42,6 +42,8 @@ class Recipe:
     - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
       (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
       inverse of the strength of their L2 regularization.
+    - `ngram_folds` is the number of folds in which the n-grams are fitted once more, so that the LSTM learns
+      what they leave over (objective.py); 0 is for none. From shards the LSTM learns by itself.
     - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch
       (objective.py).
     - `self_training` is the least probability of a label that a first model gives an unlabelled review, so
@@ -76,6 +78,7 @@ class Recipe:
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
+    ngram_folds: int
     word_dropout: float
     embedding_dropout: float
     dropout: float
@@ -123,6 +126,8 @@ class Recipe:
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
+        if self.ngram_folds < 0 or self.ngram_folds == 1:
+            raise self._refused("ngram_folds", "0, or 2 or more")
         if self.self_training and not 0.5 <= self.self_training < 1:
             raise self._refused("self_training", "0, or from 0.5 up to, but not including, 1")
 
@@ -164,6 +169,7 @@ _PREDECESSOR = Recipe(
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,
+    ngram_folds=0,
     word_dropout=0.0,
     embedding_dropout=0.0,
     dropout=0.0,
@@ -204,6 +210,7 @@ _FAST = replace(
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,
+    ngram_folds=2,
     word_dropout=0.1,
     embedding_dropout=0.3,
     dropout=0.5,
