@@ -35,44 +35,13 @@ _PAIRS = {pair: (contraction,) for pair, contraction in (_NEGATED | _SUBJECTS).i
 """What two words are read as: "did not" as "didn't", "it is" as "it's", and "it's not" as "it isn't"."""
 _MISTYPED = {
     ("its", "it's"): (
-        *("a", "an", "the", "no", "not", "never", "nothing", "something", "that", "such", "because", "about"),
-        *(
-            "as",
-            "like",
-            "up",
-            "been",
-            "got",
-            "so",
-            "too",
-            "quite",
-            "pretty",
-            "really",
-            "almost",
-            "just",
-            "all",
-        ),
-        *("also", "still", "always", "simply", "probably", "definitely", "certainly", "actually", "worth"),
-        *("hard", "easy", "difficult", "impossible", "better", "nice"),
+        "a an the no not never nothing something that such because about as like up been got so too quite "
+        "pretty really almost just all also still always simply probably definitely certainly actually worth "
+        "hard easy difficult impossible better nice"
     ),
-    ("it's", "its"): ("own",),
-    ("id", "i'd"): (
-        *(
-            "have",
-            "like",
-            "say",
-            "be",
-            "rather",
-            "give",
-            "never",
-            "recommend",
-            "been",
-            "love",
-            "call",
-            "seen",
-        ),
-        "watch",
-    ),
-    ("ill", "i'll"): ("be", "give", "never", "just", "say"),
+    ("it's", "its"): "own",
+    ("id", "i'd"): "have like say be rather give never recommend been love call seen watch",
+    ("ill", "i'll"): "be give never just say",
 }
 """Before which words people type one word and mean the other.
 
@@ -81,7 +50,7 @@ as often as the other; and of those that follow the other, three quarters or mor
 reading them showed. "Very" and "only" are therefore missing: people write "its very best".
 """
 _MEANT: dict[tuple[str, ...], str] = {
-    (typed, following): meant for (typed, meant), words in _MISTYPED.items() for following in words
+    (typed, following): meant for (typed, meant), words in _MISTYPED.items() for following in words.split()
 }
 _TYPED = frozenset(typed for typed, _ in _MISTYPED)
 _NOTICED = _TYPED.union(second for _, second in _PAIRS)
