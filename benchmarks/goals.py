@@ -218,7 +218,7 @@ GOALS = (
         "contractions without their apostrophe",
         "under 0.3% of verdicts change",
         partial(_apostrophes_left_out, 0.003),
-        'what changes them is almost always "its" for "it\'s", which is another word and is read as that.',
+        'what is left is "its" for "it\'s" before words that may follow either, as in "its funny".',
     ),
     Goal(
         "texts without an opinion that get no verdict, and opinions that lose theirs",
