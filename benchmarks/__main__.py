@@ -28,7 +28,7 @@ from sentiment.files import atomic_write
 from sentiment.training.command_line import Parser, exit_status
 
 DOCS = PROJECT / "docs"
-DOCUMENTS = (DOCS / "model.md", PROJECT / "README.md")
+DOCUMENTS = (DOCS / "model.md", DOCS / "attempts.md", PROJECT / "README.md")
 CHOICES = Path(__file__).with_name("choices.json")
 
 
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def fill_documents() -> None:
-    """Update the figures in the model card and in the README from the JSON files in docs/."""
+    """Update the figures in the documents from the JSON files in docs/ and benchmarks/."""
     figures = card.figures(DOCS)
     for document in DOCUMENTS:
         text = card.filled(document.read_text(encoding="utf-8"), figures)

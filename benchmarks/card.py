@@ -1,5 +1,4 @@
-"""Generate the figures in the model card and the README: blocks between markers, from the JSON files in
-docs/.
+"""Generate the figures in the model card, docs/attempts.md and the README: blocks between markers, from JSON.
 
 A block begins with a line `<!-- figures: NAME -->` and ends with `<!-- end of figures -->`.
 """
@@ -10,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, goals, table
+from benchmarks import attempts, experiments, goals, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
 SHOWN_SENTENCES = 10
 """At most so many of the short sentences with a wrong verdict are shown."""
-ATTEMPTS = Path(__file__).with_name("attempts.json")
 _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -138,11 +136,6 @@ def _references(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _attempts(result: dict[str, Any]) -> str:
-    attempts = json.loads(ATTEMPTS.read_text(encoding="utf-8"))
-    return table.markdown(("tried", "found"), [tuple(row) for row in attempts["rows"]])
-
-
 def _seeds(result: dict[str, Any]) -> str:
     rows = [row for row in result["rows"] if len(row.get("seeds", [])) > 1]
     if not rows:
@@ -260,7 +253,8 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "measured": _measured,
     "ratios": _ratios,
     "references": _references,
-    "attempts": _attempts,
+    "attempts": lambda _: attempts.markdown(attempts.load()),
+    "attempts-in-full": lambda _: attempts.in_full(attempts.load()),
     "seeds": _seeds,
     "goals": goals.markdown,
     "calibration": _calibration,

@@ -31,7 +31,8 @@ NOTE_WIDTH = 110
 class Experiment(NamedTuple):
     """Its title, how it is measured, and its table: head, and the cells of each of the figures' `rows`.
 
-    `note` says below the table how to read it. `only_named` leaves it out unless it is asked for.
+    `note` says below the table how to read it. `text` names the columns of words. `only_named` leaves it
+    out unless it is asked for.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Experiment(NamedTuple):
     cells: Callable[[dict[str, Any]], list[str]]
     note: str = ""
     only_named: bool = False
+    text: tuple[str, ...] = ()
 
 
 EXPERIMENTS = {
@@ -49,12 +51,23 @@ EXPERIMENTS = {
     "preprocessing": Experiment(
         "Preprocessing", preprocessing.measure, preprocessing.COLUMNS, preprocessing.cells
     ),
-    "training": Experiment("A training step", training.measure, training.COLUMNS, training.cells),
+    "training": Experiment(
+        "A training step",
+        training.measure,
+        training.COLUMNS,
+        training.cells,
+        text=("numbers", "most of its time goes to"),
+    ),
     "faithfulness": Experiment(
         "Faithfulness of the word weights", faithfulness.measure, faithfulness.COLUMNS, faithfulness.cells
     ),
     "behaviour": Experiment(
-        "Behaviour on short texts", behaviour.measure, behaviour.COLUMNS, behaviour.cells, behaviour.NOTE
+        "Behaviour on short texts",
+        behaviour.measure,
+        behaviour.COLUMNS,
+        behaviour.cells,
+        behaviour.NOTE,
+        text=("test",),
     ),
     "apostrophes": Experiment(
         "Apostrophes", apostrophes.measure, apostrophes.COLUMNS, apostrophes.cells, apostrophes.NOTE
@@ -100,6 +113,6 @@ def document(name: str, result: dict[str, Any]) -> str:
 def markdown(name: str, result: dict[str, Any]) -> str:
     """The table of an experiment for the model card."""
     experiment = EXPERIMENTS[name]
-    rows = table.markdown(experiment.columns, list(map(experiment.cells, result["rows"])))
+    rows = table.markdown(experiment.columns, list(map(experiment.cells, result["rows"])), experiment.text)
     note = f"{experiment.note}\n\n" if experiment.note else ""
     return f"{rows}\n\n{note}{caption(result)}"

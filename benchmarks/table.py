@@ -118,9 +118,9 @@ def aligned(lines: list[list[str]]) -> list[str]:
     ]
 
 
-def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose first column is text and whose others are numbers."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]], text: Sequence[str] = ()) -> str:
+    """A Markdown table whose first column is text, as are those named; the others are numbers."""
+    rule = ["---" if n == 0 or name in text else "---:" for n, name in enumerate(head)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [list(head), rule, *map(list, lines)])
 
 

@@ -85,8 +85,13 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['gflops']:,.0f}",
         f"{row['limit_gflops']:,.0f}",
         f"{row['gflops'] / row['limit_gflops']:.0%}",
-        ", ".join(f"{name} {share:.0%}" for name, share in row["operators"].items()),
+        ", ".join(f"{_operator(name)} {share:.0%}" for name, share in row["operators"].items()),
     ]
+
+
+def _operator(name: str) -> str:
+    """The name of an operator as a profile gives it, without where in torch it was evaluated."""
+    return name.rpartition(": ")[2]
 
 
 def title(row: dict[str, Any]) -> str:

@@ -25,11 +25,12 @@ def test_a_documents_figures_are_those_of_the_committed_run(document, committed)
     assert card.filled(text, committed) == text
 
 
-def test_the_card_holds_every_block_once_and_the_readme_some():
-    of_card, of_readme = (
+def test_the_card_holds_every_block_once_and_the_others_some():
+    of_card, of_attempts, of_readme = (
         re.findall(r"<!-- figures: (.*) -->", document.read_text(encoding="utf-8")) for document in DOCUMENTS
     )
-    assert sorted(of_card) == sorted(card.BLOCKS.keys() - {"measured"})
+    assert sorted(of_card) == sorted(card.BLOCKS.keys() - {"measured", "attempts-in-full"})
+    assert of_attempts == ["attempts-in-full"]
     assert of_readme == ["results", "measured"]
 
 

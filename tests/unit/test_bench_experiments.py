@@ -94,6 +94,17 @@ def test_a_training_step_is_set_against_the_machines_products(bench, monkeypatch
     assert epoch > 0 and 0 < result["without_bfloat16"]["validation_accuracy"] <= 1
 
 
+def test_words_in_a_table_are_aligned_to_the_left_and_operators_have_short_names():
+    columns = ("a step of", "numbers", "ms", "GFLOP/s", "the machine's", "share", "most of its time goes to")
+    row = {"recipe": "fast", "precision": "float32", "milliseconds": 9, "gflops": 1, "limit_gflops": 4}
+    row["operators"] = {"copy_": 0.4, "autograd::engine::evaluate_function: RnnBackward0": 0.1}
+    result = {"rows": [row], "quick": False, "measured": "now", "machine": machine.describe()}
+    head, rule, line, *_ = experiments.markdown("training", result).splitlines()
+    assert head == f"| {' | '.join(columns)} |"
+    assert rule == "| --- | --- | ---: | ---: | ---: | ---: | --- |"
+    assert line == "| `fast` | float32 | 9 | 1 | 4 | 25% | copy_ 40%, RnnBackward0 10% |"
+
+
 @pytest.mark.slow
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
     monkeypatch.setattr(training, "PRECISIONS", {"bfloat16": torch.bfloat16})
