@@ -27,6 +27,19 @@ from localcloud.protocol.errors import ApiError, denial
 from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
 
 FORBIDDEN = 403
+UNREADABLE = {
+    "AWS": (
+        "InvalidRequest",
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+    ),
+    "AWS4-HMAC-SHA256": (
+        "AuthorizationHeaderMalformed",
+        "The authorization header is malformed; the Credential is mal-formed; expecting "
+        '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+    ),
+}
+"""S3's errors for Authorization headers without a signature of version 4, by their schemes."""
+UNKNOWN_SCHEME = ("InvalidArgument", "Unsupported Authorization Type")
 AWS_HOST = re.compile(
     rf"(?:[a-z0-9._-]+\.)?(?:{'|'.join([*APIS, HTTP_API, WEBSITE])})"
     r"(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com"
@@ -68,8 +81,8 @@ class Gate:
                 self._check_signature(request, destination)
         except Refusal as refusal:
             form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
-            answer = denial(form, refusal.code, str(refusal), request.method == "HEAD")
-            answer.status_code = FORBIDDEN
+            answer = denial(form, refusal.code, str(refusal), request)
+            answer.status_code = refusal.status or FORBIDDEN
             # The unread body must not be taken for another request.
             answer.headers["Connection"] = "close"
             return answer
@@ -161,6 +174,8 @@ class Gate:
             if is_form and bucket and not self._cloud.needs_token:
                 return  # a browser's upload form carries its signature inside
             if _is_anonymous_call(call_of(request, "s3"), bucket is not None):
+                if scheme := request.headers.get("Authorization", "").partition(" ")[0]:
+                    raise Refusal(*UNREADABLE.get(scheme, UNKNOWN_SCHEME), status=400)
                 return
         raise Refusal(
             "MissingAuthenticationToken",

@@ -115,4 +115,4 @@ class FrontDoor:
 
 def refusal(request: Request, status: int, code: str, message: str) -> werkzeug.Response:
     """An error in the form of the protocol that the request speaks."""
-    return denial(form_of(request), code, message, request.method == "HEAD", status)
+    return denial(form_of(request), code, message, request, status)

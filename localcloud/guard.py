@@ -14,9 +14,13 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
-from localcloud.alarms import keep_states
+from localcloud.alarms import correct_searches, keep_states
+from localcloud.metric_queries import correct_queries
 from localcloud.moto_answers import REVISED, revised, revised_headers
+from localcloud.moto_items import correct_transactions
+from localcloud.moto_kms import complete_keys
 from localcloud.moto_members import refuse_members
+from localcloud.moto_messages import correct_queues
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
@@ -69,9 +73,7 @@ class Guard:
             check_constraints(request, destination.service, target)
             refuse_members(request, destination.service, target, is_recorded=target.service in self._records)
         except ApiError as error:
-            return denial(
-                form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS
-            )
+            return denial(form_of(request), error.code, error.message, request, UNSUPPORTED_STATUS)
         request.environ["wsgi.input"].seek(0)  # the checks may have read it
         return functools.partial(_answer, _moto(backend), request, target)
 
@@ -102,15 +104,14 @@ def _named(service: str, target: Target) -> str:
 
 def _unsupported(request: werkzeug.Request, what: str) -> werkzeug.Response:
     message = f"localcloud does not support {what}."
-    is_head = request.method == "HEAD"
-    return denial(form_of(request), "UnsupportedOperation", message, is_head, UNSUPPORTED_STATUS)
+    return denial(form_of(request), "UnsupportedOperation", message, request, UNSUPPORTED_STATUS)
 
 
 def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
     form = form_of(request)
     code = "InvalidSignature" if form in ("json", "rest-json", "cbor") else "SignatureDoesNotMatch"
     message = f"Credential should be scoped to a valid region, not '{region}'."
-    return denial(form, code, message, request.method == "HEAD", 403)
+    return denial(form, code, message, request, 403)
 
 
 def _answer(
@@ -175,4 +176,12 @@ def _create_application(backend: str) -> Any:
         vars(notifications)["_invoke_awslambda"] = lambda *_: None
     if backend == "cloudwatch":
         keep_states()
+        correct_queries()
+        correct_searches()
+    if backend == "dynamodb":
+        correct_transactions()
+    if backend == "kms":
+        complete_keys()
+    if backend == "sqs":
+        correct_queues()
     return werkzeug_app.create_backend_app(cast(Any, backend))  # moto's type of names lacks some

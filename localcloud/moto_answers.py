@@ -54,6 +54,7 @@ WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     # The Parameter Store does not say which parameter it has not found.
     "ssm": ((r"\w+ Parameter \S+ not found\.", ""),),
+    "sns": ((r"Publish Endpoint does not exist", "Topic does not exist"),),
     "secretsmanager": ((r".*An error occurred \(\w+\)\s+when calling the \w+ operation:\s+(.*)", "{0}"),),
 }
 """An operation with moto's message, and AWS's words, which may name members of the request."""

@@ -1,18 +1,21 @@
-"""Limits of services whose requests moto answers without checking them.
-
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
-"""
+"""Limits of services whose requests moto answers without checking them."""
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
-from localcloud.alarms import check_alarm
+from localcloud.alarms import check_alarm, check_token
+from localcloud.metric_queries import check_data, check_put, check_statistics
+from localcloud.moto_messages import (
+    check_filter,
+    check_published,
+    check_queue,
+    check_queue_prefix,
+    check_received,
+    check_sent,
+)
 from localcloud.protocol import ApiError
 
-OF_AWS = "AWS/"
 TOKEN = re.compile("[0-9]{1,18}")
 """moto's tokens are positions in its lists."""
 EXPRESSIONS = (
@@ -24,10 +27,6 @@ EXPRESSIONS = (
 )
 MAX_EXPRESSION_BYTES = 4096
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-QUEUE_NAME = re.compile(r"[A-Za-z0-9_.-]{0,80}")
-"""Of a prefix, too, which moto takes for a regular expression."""
-MAX_PERIODS = 200_000
-"""Of all queries of a GetMetricData: moto looks at each, whether it has data or not."""
 
 
 def check_limits(service: str | None, operation: str, members: Mapping[str, Any]) -> None:
@@ -43,35 +42,6 @@ def has_unknown_token(members: Mapping[str, Any]) -> bool:
     return TOKEN.fullmatch(str(members.get("NextToken", "0"))) is None
 
 
-def _check_metrics(members: Mapping[str, Any]) -> None:
-    if members["Namespace"].startswith(OF_AWS):
-        message = f"The value {OF_AWS} for parameter Namespace is invalid."
-        raise ApiError("InvalidParameterValue", message)
-
-
-def _check_periods(members: Mapping[str, Any]) -> None:
-    start, end = members["StartTime"], members["EndTime"]
-    if not (isinstance(start, datetime) and isinstance(end, datetime)):
-        raise ApiError("InvalidParameterValue", "StartTime and EndTime must be timestamps.")
-    seconds = (end - start).total_seconds()
-    periods = [
-        query.get("Period") or (query.get("MetricStat") or {}).get("Period")
-        for query in members["MetricDataQueries"]
-    ]
-    if sum(seconds / period for period in periods if period) > MAX_PERIODS:
-        message = (
-            f"localcloud computes at most {MAX_PERIODS:,} periods of all queries in a request; ask for a "
-            "shorter time or longer periods."
-        )
-        raise ApiError("InvalidParameterValue", message)
-
-
-def _check_prefix(members: Mapping[str, Any]) -> None:
-    if not QUEUE_NAME.fullmatch(members.get("QueueNamePrefix", "")):
-        message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        raise ApiError("InvalidParameterValue", message)
-
-
 def _check_expressions(members: Mapping[str, Any]) -> None:
     nested = [part for item in members.get("TransactItems", ()) for part in item.values()]
     for part in (members, *nested, *members.get("RequestItems", {}).values()):
@@ -83,8 +53,18 @@ def _check_expressions(members: Mapping[str, Any]) -> None:
 
 
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
-    ("cloudwatch", "GetMetricData"): _check_periods,
+    ("cloudwatch", "DescribeAlarms"): check_token,
+    ("cloudwatch", "GetMetricData"): check_data,
+    ("cloudwatch", "GetMetricStatistics"): check_statistics,
     ("cloudwatch", "PutMetricAlarm"): check_alarm,
-    ("cloudwatch", "PutMetricData"): _check_metrics,
-    ("sqs", "ListQueues"): _check_prefix,
+    ("cloudwatch", "PutMetricData"): check_put,
+    ("sns", "Publish"): check_published,
+    ("sns", "SetSubscriptionAttributes"): check_filter,
+    ("sns", "Subscribe"): check_filter,
+    ("sqs", "CreateQueue"): check_queue,
+    ("sqs", "ListQueues"): check_queue_prefix,
+    ("sqs", "ReceiveMessage"): check_received,
+    ("sqs", "SendMessage"): check_sent,
+    ("sqs", "SendMessageBatch"): check_sent,
+    ("sqs", "SetQueueAttributes"): check_queue,
 }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import werkzeug
 
+from localcloud.moto_items import check_items
+from localcloud.moto_kms import check_key
 from localcloud.moto_limits import check_limits
 from localcloud.moto_parameters import check_parameter
 from localcloud.moto_secrets import check_secret
@@ -49,6 +51,8 @@ OWN_CODES = {
 }
 """S3's codes and words for single members, by their paths."""
 IN_REGION: Mapping[str, Callable[[str, Mapping[str, Any], str], None]] = {
+    "dynamodb": check_items,
+    "kms": check_key,
     "secretsmanager": check_secret,
     "ssm": check_parameter,
 }

@@ -147,7 +147,8 @@ class Executor:
         return InvocationResult(request_id, outcome.payload, error, events)
 
     def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
-        metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)
+        for dimensions in ({"FunctionName": configuration.name}, {}):  # of the function, and of all together
+            metrics.record(self._cloud, "AWS/Lambda", dimensions, values)
 
     @contextlib.contextmanager
     def _pool(self, configuration: Configuration, code: bytes) -> Iterator[Pool]:

@@ -168,9 +168,9 @@ class HttpApiService:
         }
         if isinstance(exchange.integration_ms, int):
             values["IntegrationLatency"] = (exchange.integration_ms, "Milliseconds")
-        # API Gateway also writes them by API alone; moto finds these when only the API is asked for.
-        dimensions = {"ApiId": exchange.api.api_id, "Stage": exchange.stage.name}
-        metrics.record(self._cloud, "AWS/ApiGateway", dimensions, values)
+        by_api = {"ApiId": exchange.api.api_id}
+        for dimensions in (by_api, by_api | {"Stage": exchange.stage.name}):
+            metrics.record(self._cloud, "AWS/ApiGateway", dimensions, values)
 
     def _context(self, api_id: str, stage: Any, path: str) -> RequestContext:
         return RequestContext(

@@ -87,14 +87,13 @@ class IamEnforcement:
         bucket = bucket_named_in(self._cloud, request) if signature.service == "s3" else None
         if bucket:
             skip_policy_check_of_moto(bucket)
-        is_head = request.method == "HEAD"
         call = functools.cache(lambda: call_of(request, signature.service))
         try:
             caller = caller_of(self._cloud, signature)
         except InvalidToken as error:
             kind = (call().form, error.code)
             code, message = INVALID.get(kind, (error.code, str(error)))
-            return denial(call().form, code, message, is_head, STATUS_OF_INVALID.get(kind))
+            return denial(call().form, code, message, request, STATUS_OF_INVALID.get(kind))
         reason = None
         try:
             if caller:
@@ -102,13 +101,13 @@ class IamEnforcement:
             elif bucket and bucket.policy:
                 reason = self._why_not_owner(call(), request, signature)
         except Undecided as undecided:
-            return denial(call().form, undecided.code, undecided.message, is_head, undecided.status)
+            return denial(call().form, undecided.code, undecided.message, request, undecided.status)
         if reason:
-            return denial(call().form, ACCESS_DENIED, reason, is_head)
+            return denial(call().form, ACCESS_DENIED, reason, request)
         if signature.service == "sts":
             if caller and call().operation == "GetSessionToken":
                 refusal = refuse_session_token(caller)
-                return denial(call().form, refusal.code, refusal.message, is_head, refusal.status)
+                return denial(call().form, refusal.code, refusal.message, request, refusal.status)
             return self._sessions.handle(request)
         if signature.service != "iam":
             return None
@@ -116,7 +115,7 @@ class IamEnforcement:
         is_user = caller is not None and caller.role_arn is None
         is_owner_alone = caller is None and call().operation == "GetUser"
         if names_no_user(call()) and not (is_user or is_owner_alone):
-            return denial(call().form, "ValidationError", NO_USER, is_head, 400)
+            return denial(call().form, "ValidationError", NO_USER, request, 400)
         for part in (self._simulation, self._documents, self._identities):
             if (answer := part.handle(request)) is not None:
                 return answer
@@ -152,15 +151,15 @@ class IamEnforcement:
         if is_preflight(request):
             return None  # S3 answers it, by the bucket's CORS configuration
         place = Place(self._cloud.account_id, self._cloud.region)
-        call, is_head = call_of(request, "s3"), request.method == "HEAD"
+        call = call_of(request, "s3")
         for access in self._accesses(call, request, place):
             access = _with_context(access, call, request, place, of_anonymous())
             try:
                 may = anonymous_may(self._cloud, bucket, access)
             except Undecided as undecided:
-                return denial("s3", undecided.code, undecided.message, is_head, undecided.status)
+                return denial("s3", undecided.code, undecided.message, request, undecided.status)
             if not may:
-                return denial("s3", ACCESS_DENIED, "Access Denied", is_head)
+                return denial("s3", ACCESS_DENIED, "Access Denied", request)
         return None
 
     def _accesses(self, call: Call, request: werkzeug.Request, place: Place) -> Iterator[Access]:

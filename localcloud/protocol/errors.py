@@ -17,6 +17,12 @@ CODES_WITHOUT_SUFFIX = (
 """Codes that have no suffix "Exception" in the JSON protocols."""
 DENIED_STATUS = {"json": 400, "cbor": 400}
 """The HTTP status of denials by form; 403 in all other forms."""
+QUERY_MODE, QUERY_ERROR = "x-amzn-query-mode", "x-amzn-query-error"
+"""By the first header, clients of services that once spoke the query protocol (SQS, CloudWatch) ask for the
+code that an error had in it, which the second header gives.
+
+https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#awsquerycompatible-trait
+"""
 
 
 class ApiError(Exception):
@@ -107,17 +113,22 @@ def error_response(
 
 
 def denial(
-    form: str, code: str, message: str, is_head: bool = False, status: int | None = None
+    form: str, code: str, message: str, request: werkzeug.Request, status: int | None = None
 ) -> werkzeug.Response:
     """Refuses a request before a service has seen it.
 
     `code` is spelt as in the query protocol; the JSON protocols end it in "Exception". Without a `status`,
     the answer has the one of a request that is not permitted.
     """
+    query_code = code
     if form in ("json", "rest-json", "cbor") and not code.endswith("Exception"):
         code = code if code in CODES_WITHOUT_SUFFIX else f"{code}Exception"
     error = ApiError(code, message, status=status or DENIED_STATUS.get(form, 403))
-    return error_response(form, error, is_head=is_head)
+    response = error_response(form, error, is_head=request.method == "HEAD")
+    if QUERY_MODE in request.headers:
+        sender = "Sender" if response.status_code < 500 else "Receiver"
+        response.headers[QUERY_ERROR] = f"{query_code};{sender}"
+    return response
 
 
 def s3_ids() -> dict[str, str]:

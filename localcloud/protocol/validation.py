@@ -37,6 +37,20 @@ LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
 OWN_LIMITS: Mapping[str, frozenset[str]] = {"apigatewayv2": frozenset({"accessLogSettings.format"})}
 """Paths of texts whose length a service checks by rules of its own, not by those of its model."""
+WIDER_ENUMS: Mapping[str, frozenset[str]] = {
+    "QueueAttributeName": frozenset(
+        {
+            *("AWSTraceHeader", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount"),
+            *("DeadLetterQueueSourceArn", "MessageDeduplicationId", "MessageGroupId", "SenderId"),
+            *("SentTimestamp", "SequenceNumber"),
+        }
+    )
+}
+"""Values that a service takes though its model lacks them, by the shape: ReceiveMessage's AttributeNames name
+attributes of messages.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+"""
 NULL = " null"
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
@@ -246,7 +260,8 @@ def _rules(shape: Shape) -> Iterator[str]:
 
 def _broken_rules(shape: Shape, value: str, path: str, *, is_limited: bool = True) -> Iterator[str]:
     """What AWS's words demand of a string that does not meet it."""
-    if (allowed := getattr(shape, "enum", None)) and value not in allowed:
+    allowed = getattr(shape, "enum", None)
+    if allowed and value not in allowed and value not in WIDER_ENUMS.get(shape.name, ()):
         yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
     if is_limited:
         yield from _broken_limits(shape, len(value), "length")

@@ -351,6 +351,34 @@ def test_websites_and_apis_answer_the_pages_that_lead_to_them(server, headers):
     assert (status, "control plane" in said) == (404, False)
 
 
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("AWS test:signature", "InvalidRequest"),
+        ("AWS4-HMAC-SHA256 Credential=test, SignedHeaders=host, Signature=x", "AuthorizationHeaderMalformed"),
+        ("Bearer token", "InvalidArgument"),
+    ],
+)
+def test_a_signature_that_s3_cannot_read_is_not_taken_for_none(server, authorization, code):
+    s3 = server.cloud.client("s3")
+    s3.create_bucket(Bucket="for-all")
+    s3.delete_public_access_block(Bucket="for-all")
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::for-all/*",
+    }
+    s3.put_bucket_policy(
+        Bucket="for-all", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    s3.put_object(Bucket="for-all", Key="it", Body=b"public")
+    url = f"{server.cloud.url}/for-all/it"
+    assert requests.get(url, timeout=30).content == b"public"
+    refused = requests.get(url, headers={"Authorization": authorization}, timeout=30)
+    assert (refused.status_code, f"<Code>{code}</Code>" in refused.text) == (400, True)
+
+
 def test_unsigned_requests_create_nothing(server):
     for method, path in (("PUT", "/made-by-nobody"), ("GET", "/"), ("POST", "/2015-03-31/functions")):
         status, said = ask(server, method, path)

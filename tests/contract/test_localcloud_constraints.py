@@ -261,7 +261,7 @@ PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
             "cloudwatch",
             "put_metric_data",
             {"Namespace": "AWS/Lambda", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
-            "InvalidParameterValueException",
+            "InvalidParameterValue",
             "The value AWS/ for parameter Namespace is invalid.",
         ),
     ],

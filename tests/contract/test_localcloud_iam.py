@@ -91,7 +91,7 @@ def test_the_owner_may_do_everything(account: Account) -> None:
             "cloudwatch:PutMetricData",
             "*",
             400,
-            "AccessDeniedException",
+            "AccessDenied",
         ),
     ],
     ids=["s3", "invoke-endpoint", "sagemaker", "logs", "lambda", "iam", "cloudwatch"],

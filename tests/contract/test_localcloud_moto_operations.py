@@ -86,9 +86,6 @@ def test_the_operations_of_cloudwatch(cloud: Cloud) -> None:
         assert [one["Sum"] for one in points] == [3.0]
         query = [{"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}]
         assert watch.get_metric_data(MetricDataQueries=query, **window)["MetricDataResults"][0]["Id"] == "q"
-        long = {"StartTime": time.time() - 10 * 365 * 86400, "EndTime": time.time()}
-        with pytest.raises(ClientError, match="at most 200,000 periods"):
-            watch.get_metric_data(MetricDataQueries=query, **long)
         untyped = {"MetricDataQueries": [{"Id": "q", "MetricStat": None}], "StartTime": 1, "EndTime": "now"}
         with pytest.raises(ApiError, match="must be timestamps"):  # which a request in CBOR need not have
             check_limits("cloudwatch", "GetMetricData", untyped)
@@ -147,14 +144,8 @@ def test_the_operations_of_dynamodb(cloud: Cloud) -> None:
         assert got["Responses"][0]["Item"] == item("3", "d")
         condition = {"KeyConditionExpression": "k = :k", "ExpressionAttributeValues": {":k": {"S": "3"}}}
         assert tables.query(TableName="t", **condition)["Count"] == 1
-        select = "SELECT * FROM t WHERE k = '3'"
-        assert tables.execute_statement(Statement=select)["Items"] == [item("3", "d")]
-        assert tables.batch_execute_statement(Statements=[{"Statement": select}])["Responses"][0]["Item"]
-        tables.execute_transaction(
-            TransactStatements=[{"Statement": "INSERT INTO t VALUE {'k': '4', 'v': 'e'}"}]
-        )
         tables.delete_item(TableName="t", Key={"k": {"S": "3"}})
-        assert tables.scan(TableName="t")["Count"] == 3
+        assert tables.scan(TableName="t")["Count"] == 2
         assert tables.describe_limits()["TableMaxReadCapacityUnits"]
         tables.update_table(TableName="t", DeletionProtectionEnabled=False)
         assert tables.describe_table(TableName="t")["Table"]["TableStatus"] == "ACTIVE"

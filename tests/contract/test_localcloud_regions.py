@@ -127,7 +127,7 @@ def test_a_function_behind_an_api_answers_in_its_region(cloud: Cloud, role: str)
     # Its logs and metrics, too.
     for region, count in ((HOME, 0), (AWAY, 1)):
         metrics = client(cloud, "cloudwatch", region).list_metrics(
-            Namespace="AWS/Lambda", MetricName="Invocations"
+            Namespace="AWS/Lambda", MetricName="Invocations", Dimensions=[{"Name": "FunctionName"}]
         )["Metrics"]
         groups = client(cloud, "logs", region).describe_log_groups(logGroupNamePrefix="/aws/lambda/f")
         assert [len(metrics), len(groups["logGroups"])] == [count, count]
