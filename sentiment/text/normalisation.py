@@ -130,6 +130,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """An address of a page, or a name as in "@somebody"; neither says anything about a film."""
+_TERMINAL_CODE = re.compile(r"\x1b\[[\d;]*[a-zA-Z]")
 _FORUM_TAG = re.compile(
     r"\[/?(?:[bius]|quote|spoilers?|url|img|colou?r|size|font|center|code|list)(?:=[^\[\]\n]*)?\]",
     re.IGNORECASE,
@@ -221,6 +222,7 @@ _STEPS = (
     ),
     _Step(_hints(**{"\\": r"\\[u'\"nrt]"}), _ESCAPE, _unescaped),
     _Step(_hints(**{"\n": r"-\s*\n"}), stylised.HYPHENATION, _nothing),
+    _Step(_hints(**{"\x1b": "\x1b"}), _TERMINAL_CODE, _blank),
     _Step(_hints(**{"[": r"\[/[a-z]"}), _FORUM_TAG, _blank),
     _Step(_hints(**{":": "https?://", "www.": r"www\.", "@": r"@\w"}), _ADDRESS, _blank),
     _Step(_hints(**{"#": r"#\w"}), stylised.CAPITAL, stylised.new_word),

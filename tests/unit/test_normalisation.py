@@ -206,6 +206,7 @@ def test_emoji_and_emoticons_are_words():
         ("[url=https://example.org/great]Dull[/url] film", "Dull film"),
         ("[Dull](https://example.org/great) film", "Dull film"),
         ("(https://example.org/great)dull https://example.org/A_(great_b)", "dull"),
+        ("\x1b[1;31mdull\x1b[0m film", "dull film"),  # as copied from a terminal
         ("</3", ":("),
     ],
 )
