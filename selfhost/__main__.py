@@ -225,6 +225,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     trainer.add_arguments(parser)
     options = parser.parse_args(arguments)
     trainer.require_choices(options, parser)
+    if options.port == options.mlflow_port and not os.environ.get("MLFLOW_TRACKING_URI"):
+        parser.error(
+            f"WEB_PORT and MLFLOW_PORT are both {options.port}: the page and MLflow need a port each"
+        )
     try:
         Settings.from_environment(var=options.var)
     except SettingsError as error:

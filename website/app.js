@@ -103,8 +103,9 @@ document.addEventListener("keydown", (event) => {
 	// Keys that an input method consumes are its own.
 	if (event.isComposing) return;
 	if (event.key === "Escape" && !dismissTip() && !(byId("many").hidden ? cancelAsking() : cancelBatch() || closeExplanation())) return;
-	if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("one").hidden) judge();
-	else if (event.key !== "Escape") return;
+	if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("one").hidden) {
+		if (!event.repeat) judge();
+	} else if (event.key !== "Escape") return;
 	event.preventDefault();
 });
 onClick("cancel", cancelAsking);

@@ -19,17 +19,21 @@ const WHILE_WAITING = [
 const review = byId("review");
 /** The request that the person is waiting for; one that is aborted writes nothing to the page any more. */
 let pending = null;
+/** The text of that request while its answer is on the way; null between two tries. */
+let sent = null;
 
 /** Asks for the verdict on what is in the box; `judged` gets the text and the verdict, `note` is said with it. */
 export async function ask(judged, note) {
-	stop();
 	const text = review.value;
+	if (text === sent) return; // A second click of a double-click, say.
+	stop();
 	const problem = problemWith(text);
 	if (problem) {
 		sayFailure(problem);
 		return review.focus();
 	}
 	const { signal } = (pending = new AbortController());
+	sent = text;
 	let waking = false;
 	const sayWaiting = (headline, explanation) => {
 		if (!signal.aborted && !waking) say("waiting", "Asking the model", headline, explanation);
@@ -38,6 +42,7 @@ export async function ask(judged, note) {
 	const sayWaking = (left) => {
 		sayWaiting("The model is waking up …", "This may take a minute. The page tries again by itself.");
 		waking = true;
+		sent = left ? null : text;
 		setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
 	};
 	setBusy(true);
@@ -72,7 +77,7 @@ export function problemWith(text) {
 
 function stop() {
 	pending?.abort();
-	pending = null;
+	pending = sent = null;
 	setBusy(false);
 }
 

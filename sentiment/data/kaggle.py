@@ -30,6 +30,7 @@ OTHER_FILES = {
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"PAR1": "a Parquet file",
     b"SQLite f": "an SQLite database",
+    b"version ": "a pointer of Git LFS (run `git lfs pull` where it comes from)",
     **dict.fromkeys((b"[{", b"[\n", b"[\r\n", b'{"', b"{\n", b"{\r\n"), "JSON"),
     **dict.fromkeys(
         (b"<!DOCTYP", b"<!doctyp", b"<html"), "a web page (perhaps the one that asks you to log in)"
@@ -127,6 +128,8 @@ def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:
     for delimiter, plural in OTHER_DELIMITERS.items():
         if len(names) == 1 and delimiter in names[0]:
             hint = f"; its columns are separated by {plural}: save it with commas"
+    if names and names[0].startswith("sep="):
+        hint = "; that line is for Excel alone: delete it"
     if not hint and any(name in LABELS for name in names):
         hint = f"; the first line must be the columns' names, and is a review: put {COLUMNS} above it"
     raise DatasetError(f"{file}, line 1: expected the columns {COLUMNS}, found {found}{hint}")

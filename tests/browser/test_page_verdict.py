@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+
 import pytest
 from page_site import MODEL, Reply, Site, verdict
 from playwright.sync_api import Page, expect
@@ -119,6 +122,27 @@ def test_the_counter_counts_as_the_api_does_and_too_long_a_review_is_not_sent(si
     page.keyboard.press("Control+Enter")
     expect(page.locator("#status")).to_contain_text("It has 20,001 characters; at most 20,000 can be judged.")
     assert site.reviews == []
+
+
+def test_a_double_click_and_a_key_that_is_held_ask_once(site, page):
+    answered, asked = threading.Event(), []
+    page.on("request", lambda request: asked.append(request.post_data_json) if request.post_data else None)
+    site.answer = lambda review: dataclasses.replace(verdict(0.9), after=answered)
+    page.goto(site.url)
+    page.get_by_label("Your review").fill("Fine film.")
+    page.get_by_role("button", name="Judge this review").dblclick()
+    answered.set()
+    expect(page.locator("#status")).to_contain_text("Positive")
+    page.get_by_label("Your review").fill("Good, then.")
+    page.keyboard.down("Control")
+    for _ in range(3):  # the second and third are repetitions of the first
+        page.keyboard.down("Enter")
+        expect(page.locator("#usage")).to_contain_text("Good, then.")
+    page.keyboard.up("Enter")
+    page.get_by_label("Your review").fill("Bad, then.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#usage")).to_contain_text("Bad, then.")
+    assert asked == [{"review": text} for text in ("Fine film.", "Good, then.", "Bad, then.")]
 
 
 def test_an_empty_review_is_not_sent(site, page):

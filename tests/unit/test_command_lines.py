@@ -135,6 +135,15 @@ def test_a_port_that_cannot_be_had_advises_one_that_can(port, forbidden, said, m
     assert str(told.value) == said
 
 
+def test_the_page_and_mlflow_do_not_share_a_port(monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SystemExit):
+        selfhost.parse(["--port", "5001"])  # MLflow's own
+    assert "WEB_PORT and MLFLOW_PORT are both 5001" in capsys.readouterr().err
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "databricks")
+    assert selfhost.parse(["--port", "5001"]).port == 5001
+
+
 @pytest.mark.parametrize("command", ["log", "test"])
 def test_a_model_that_is_not_there_is_named(command, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")

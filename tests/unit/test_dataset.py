@@ -284,6 +284,8 @@ def test_kaggle_splits_by_content(tmp_path):
         (b"review\tsentiment\nfine\tpositive\n", r"line 1: .*separated by tabs"),
         (b"A fine film.,positive\nBad.,negative\n", r"line 1: .*put review,sentiment above it"),
         (b"PK\x03\x04review", r"is a ZIP archive or an Excel workbook"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"is a pointer of Git LFS"),
+        (b"sep=,\nreview,sentiment\n", r"line 1: .* that line is for Excel alone"),
         (gzip.compress(b"review,sentiment\n", mtime=0), r"is compressed by gzip, not CSV; unpack it"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Excel workbook"),
         (b'[{"review": "fine", "sentiment": "positive"}]', r"is JSON, not CSV"),
