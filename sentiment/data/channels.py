@@ -21,11 +21,12 @@ import numpy as np
 from sentiment.errors import ChannelError
 
 ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
-REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL = range(5)
+REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL, TAUGHT = range(6)
 """What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py,
-written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), or a short text
-without an opinion (rated.py, written.py), once with each label."""
-KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL)
+written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), a short text
+without an opinion (rated.py, written.py), once with each label, or a sentence of a review that a larger model
+judged (taught.py)."""
+KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL, TAUGHT)
 MAX_REASON = 200
 """Characters of an error of numpy's or zipfile's, which may hold all of a malformed header."""
 

@@ -37,8 +37,8 @@ class Recipe:
 
     The fields that Architecture has, from `vocab_size` to `negation_scope`, are explained there. Others:
 
-    - `snippets`, `counterfactuals` and `votes` weigh each text of that kind (data/channels.py), relative to a
-      review, when the n-grams are fitted. To the LSTM all texts count the same.
+    - `snippets`, `counterfactuals`, `votes` and `taught` weigh each text of that kind (data/channels.py),
+      relative to a review, when the n-grams are fitted. To the LSTM all texts count the same.
     - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
       (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
       inverse of the strength of their L2 regularization.
@@ -75,6 +75,7 @@ class Recipe:
     snippets: float
     counterfactuals: float
     votes: float
+    taught: float
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
@@ -118,6 +119,7 @@ class Recipe:
             "snippets",
             "counterfactuals",
             "votes",
+            "taught",
             "ngram_fragments",
             "adversarial",
             "weight_decay",
@@ -166,6 +168,7 @@ _PREDECESSOR = Recipe(
     snippets=0.0,
     counterfactuals=0.0,
     votes=0.5,
+    taught=0.0,
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,
@@ -207,6 +210,7 @@ _FAST = replace(
     negation_scope=5,
     snippets=0.5,
     counterfactuals=0.25,
+    taught=0.1,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, VOTE, Channel
+from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, TAUGHT, VOTE, Channel
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
@@ -118,6 +118,7 @@ class Trainer:
             COUNTERFACTUAL: recipe.counterfactuals,
             VOTE: recipe.votes,
             NEUTRAL: recipe.snippets,
+            TAUGHT: recipe.taught,
         }
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
         self.shards, self.word_dict = shards, word_dict
@@ -214,7 +215,9 @@ class Trainer:
         if self.recipe.word_vectors == "random":
             return
         started, a = time.monotonic(), self.model.architecture
-        written = self.train_channel.take(np.flatnonzero(self.train_channel.kinds != COUNTERFACTUAL))
+        # Generated sentences are not English as people write it, and taught ones are in the reviews.
+        left_out = np.isin(self.train_channel.kinds, (COUNTERFACTUAL, TAUGHT))
+        written = self.train_channel.take(np.flatnonzero(~left_out))
         rows = written.map(lambda ids: embedding_rows(ids, a))
         general = min(a.embedding_dim // 2, DIMENSIONS) if self.recipe.word_vectors == "glove" else 0
         vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim - general, self.run.seed)
