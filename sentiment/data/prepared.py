@@ -120,7 +120,7 @@ def prepare(
         "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
         | ({"test": len(splits["test"])} if "test" in splits else {}),
         "short_texts": {
-            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL, NEUTRAL, TAUGHT)).sum())
+            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL, NEUTRAL, *TAUGHT)).sum())
             for name, channel in channels.items()
         },
         "votes": {name: int((channel.kinds == VOTE).sum()) for name, channel in channels.items()},
@@ -152,8 +152,7 @@ def texts_beside(
         beside[SNIPPET] = _twice(concatenate([snippets.load(), rated.load(), written.load()]))
         beside[COUNTERFACTUAL] = _twice(counterfactuals.load())
         beside[NEUTRAL] = _twice(concatenate([rated.neutral(), written.neutral()]))
-        if len(sentences := taught.load(reviews())):
-            beside[TAUGHT] = sentences
+        beside |= taught.load(reviews())
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 
 

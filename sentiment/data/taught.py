@@ -1,11 +1,11 @@
 """Sentences of the reviews, with labels that a larger model gave them.
 
 A review's label says too little about its single sentences. A language model that was trained on much more
-English than ours could learn from knows more of them, but is far too large to answer on a page. So it taught
+English than ours could learn from knows more of them, but is far too large to answer on a page. So it teaches
 ours, as Tang et al. (2019, "Distilling task-specific knowledge from BERT into simple neural networks") did:
-its labels of the sentences that it is sure of are in taught.npz. The reviews themselves may not be published
-here, so the file names each sentence by a hash; `load` finds those of the reviews at hand. Reviews that the
-teacher has not read have none.
+taught.npz has its logits of sentences. The reviews themselves may not be published here, so the file names
+each sentence by a hash, and `load` finds those of the reviews at hand. Reviews that the teacher has not read
+have none. `python -m teacher` wrote the file.
 """
 
 import hashlib
@@ -15,30 +15,32 @@ from pathlib import Path
 
 import numpy as np
 
+from sentiment.data.channels import TAUGHT
 from sentiment.data.reviews import Reviews, Row, normalised, table
 
 WORDS = range(4, 40)
 """How many words a sentence may have. Longer texts count as reviews (serving/evidence.py)."""
-SURE = 2.2
-"""The least distance from 0 of the teacher's logit: a probability of 0.9."""
-_FILE = Path(__file__).with_suffix(".npz")
+CERTAIN = (0.85, 2.2)
+"""The distances from 0 of a logit, probabilities of 0.7 and 0.9, that divide the kinds of TAUGHT."""
 _STEP = 1 / 16
 """Of the logits, which the file has as whole numbers of 8 bits."""
+_FILE = Path(__file__).with_suffix(".npz")
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?:<br\s*/?>\s*)+|\n+")
 
 
-def load(reviews: Iterable[Row]) -> Reviews:
-    """The sentences of the train split's reviews that the teacher labelled, each once."""
+def load(reviews: Iterable[Row]) -> dict[int, Reviews]:
+    """The sentences of the train split's reviews that the teacher labelled, each once, by their kinds."""
     with np.load(_FILE) as stored:
-        sure = np.abs(stored["logits"] * _STEP) >= SURE
-        labels = dict(zip(stored["keys"][sure].tolist(), (stored["logits"][sure] > 0).tolist(), strict=True))
-    found: dict[int, Row] = {}
+        logit = dict(zip(stored["keys"].tolist(), (stored["logits"] * _STEP).tolist(), strict=True))
+    found: dict[int, tuple[int, Row]] = {}
     for text, _, split, name in reviews:
         for number, sentence in enumerate(sentences(text) if split == "train" else ()):
             key = key_of(sentence)
-            if key in labels:
-                found.setdefault(key, (sentence, int(labels[key]), "train", f"{name}_{number}"))
-    return table(list(found.values()))
+            if key in logit and key not in found:
+                kind = TAUGHT[int(np.searchsorted(CERTAIN, abs(logit[key]), side="right"))]
+                found[key] = kind, (sentence, int(logit[key] > 0), "train", f"{name}_{number}")
+    by_kind = {kind: [row for its_kind, row in found.values() if its_kind == kind] for kind in TAUGHT}
+    return {kind: table(rows) for kind, rows in by_kind.items() if rows}
 
 
 def write(texts: Sequence[str], logits: np.ndarray) -> None:

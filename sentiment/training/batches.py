@@ -25,8 +25,9 @@ from sentiment.training.distributed import ProcessGroup
 class Batch:
     """This process's part of a batch.
 
-    `reviews` are N arrays of cropped word ids, `labels` (N,) and `offsets` (N,), which are added to their
-    logits (objective.py), are float32, and `size` is the number of reviews in all processes' parts together.
+    `reviews` are N arrays of cropped word ids. `labels` (N,), which may be uncertain (Channel.targets), and
+    `offsets` (N,), which are added to their logits (objective.py), are float32. `size` is the number of
+    reviews in all processes' parts together.
     """
 
     reviews: list[np.ndarray]
@@ -77,7 +78,7 @@ class InMemoryBatches:
     ):
         self._size, self._seed, self._group = batch_size, seed, group
         self._cropped = [crop(channel.review(row), architecture) for row in range(len(channel))]
-        self._labels = channel.labels.astype(np.float32)
+        self._labels = channel.targets.astype(np.float32)
         self._offsets = np.zeros_like(self._labels) if offsets is None else offsets
         self._rows = np.flatnonzero(channel.lengths > 0)
         self.reviews = int((channel.kinds == REVIEW).sum())
@@ -140,7 +141,7 @@ class StreamedBatches:
             labels = np.array([label for _, label in own], dtype=np.float32)
             yield Batch([ids for ids, _ in own], labels, np.zeros_like(labels), size)
 
-    def _texts(self, epoch: int, skipped: int) -> Iterator[tuple[np.ndarray, int]]:
+    def _texts(self, epoch: int, skipped: int) -> Iterator[tuple[np.ndarray, float]]:
         """The cropped texts and labels of an epoch after the first `skipped`, whose shards are not read."""
         random = np.random.default_rng([self._seed, epoch, self._rank])
         for number in random.permutation(len(self._files)).tolist():
@@ -151,9 +152,10 @@ class StreamedBatches:
                 skipped -= len(order)
                 continue
             shard = self._read(self._files[number])
+            labels = shard.targets
             for row in order[skipped:].tolist():
                 # A copy: what crop returns may be a view of the whole shard.
-                yield crop(shard.review(row), self._architecture).copy(), int(shard.labels[row])
+                yield crop(shard.review(row), self._architecture).copy(), float(labels[row])
             skipped = 0
 
 

@@ -134,7 +134,7 @@ def _examples(
         text = np.concatenate([text, np.tile(whole, FRAGMENTS)])
         weights = np.concatenate([weights, np.full(len(pieces), fragments)])
     norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(text)))
-    labels = channel.labels[text].astype(np.float64)
+    labels = channel.targets[text]
     return _Examples(known, row, column, values / norm[row], cells_of_texts, text, labels, weights)
 
 

@@ -118,8 +118,7 @@ class Trainer:
             COUNTERFACTUAL: recipe.counterfactuals,
             VOTE: recipe.votes,
             NEUTRAL: recipe.snippets,
-            TAUGHT: recipe.taught,
-        }
+        } | dict.fromkeys(TAUGHT, recipe.taught)
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
         self.shards, self.word_dict = shards, word_dict
         self.device = torch.device(run.device)
@@ -216,7 +215,7 @@ class Trainer:
             return
         started, a = time.monotonic(), self.model.architecture
         # Generated sentences are not English as people write it, and taught ones are in the reviews.
-        left_out = np.isin(self.train_channel.kinds, (COUNTERFACTUAL, TAUGHT))
+        left_out = np.isin(self.train_channel.kinds, (COUNTERFACTUAL, *TAUGHT))
         written = self.train_channel.take(np.flatnonzero(~left_out))
         rows = written.map(lambda ids: embedding_rows(ids, a))
         general = min(a.embedding_dim // 2, DIMENSIONS) if self.recipe.word_vectors == "glove" else 0
