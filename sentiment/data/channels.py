@@ -62,7 +62,8 @@ class Channel:
     def targets(self) -> np.ndarray:
         """The probability that each text is positive (N,): its label, unless that is uncertain."""
         certainty = CERTAINTY[self.kinds]
-        return np.where(self.labels > 0, certainty, 1 - certainty)
+        targets: np.ndarray = np.where(self.labels > 0, certainty, 1 - certainty)
+        return targets
 
     def review(self, number: int) -> np.ndarray:
         """The word ids (int32) of one review."""
