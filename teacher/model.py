@@ -17,7 +17,7 @@ BATCH = 64
 
 
 class Read(NamedTuple):
-    """What the lower layers make of N texts (N, T, width), in bfloat16; and which of the T tokens are padding."""
+    """What the lower layers make of N texts, (N, T, width) in bfloat16, and where padding is, (N, T)."""
 
     hidden: Tensor
     padding: Tensor
