@@ -1,7 +1,7 @@
 """Write sentiment/data/taught.npz: sentences of the reviews, labelled by a model that is too large to serve.
 
-    uv venv build/teacher && uv pip install --python build/teacher -r teacher/requirements.txt
-    build/teacher/bin/python -m teacher BASE MODEL
+    uv pip install --target build/teacher -r requirements/teacher.lock
+    PYTHONPATH=build/teacher .venv/bin/python -m teacher BASE MODEL
 
 BASE is a folder with sentence-transformers/all-mpnet-base-v2 of Hugging Face (Apache-2.0; the SHA-256 of its
 model.safetensors begins with 78c0197b6159). Its upper layers learn from the training splits of this project's
@@ -43,7 +43,8 @@ def main(base: str, model: str) -> None:
     def logits(texts: list[str]) -> np.ndarray:
         with Progress("labelling", len(texts), "sentences") as shown:
             theirs = teacher.logits(texts, shown.add)
-        return WEIGHT * (theirs + own_logits(own, texts))
+        both: np.ndarray = WEIGHT * (theirs + own_logits(own, texts))
+        return both
 
     for name, split in validation().items():
         print(f"both: {name} {_right(logits(split.texts), split.labels)}")
