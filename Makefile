@@ -297,7 +297,7 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
-	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in serve ray teacher; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@$(COMPILE) --no-deps -o requirements/torch.lock requirements/torch.in
 	@version=$$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements/torch.lock) && echo "torch==$$version+cpu" \
 		| $(COMPILE) --no-deps --index $(TORCH_CPU) --no-annotate -o requirements/torch-cpu.lock -

@@ -144,8 +144,9 @@ class Bench:
         shutil.rmtree(cache, ignore_errors=True)
         started = time.monotonic()
         recipe = RECIPES[contestant.name]
-        beside = texts_beside(recipe.short_texts)
-        prepared = prepare(self.corpus.reviews_for(recipe), recipe.tokenizer, cache, beside=beside)
+        reviews = self.corpus.reviews_for(recipe)
+        beside = texts_beside(recipe.short_texts, reviews.rows)
+        prepared = prepare(reviews, recipe.tokenizer, cache, beside=beside)
         preparing = time.monotonic() - started
         command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
         command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]

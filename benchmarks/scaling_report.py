@@ -55,6 +55,7 @@ the lines are first written below `build/`.
 If the train channel holds shards (SageMaker distributes them by `ShardedByS3Key`), each process reads its
 own, one at a time, in a new order each epoch, and never holds the others. The n-grams and the word vectors
 are fitted to the first 100,000 reviews of the first process, since fitting holds all its reviews in memory.
+The LSTM then learns by itself, not what the n-grams leave over (`ngram_folds`).
 Without `ON` every machine holds all reviews, and the first one fits to all of them: better for corpora as
 small as the project's own.
 """

@@ -113,7 +113,7 @@ def _known(settings: Settings) -> tuple[str, int]:
 
 def _short_texts(settings: Settings) -> dict[int, Reviews]:
     """The short texts that the recipe learns from, by their kinds."""
-    return texts_beside(settings.chosen_recipe().short_texts)
+    return texts_beside(settings.chosen_recipe().short_texts, settings.rows)
 
 
 def _labelled(settings: Settings) -> Iterator[str]:

@@ -71,8 +71,9 @@ class Choices:
         state = self._source_state()
         if (prepared := state.prepared()) is None:
             recipe = self.chosen_recipe()
-            beside = texts_beside(recipe.short_texts, self.voted)
-            prepared = prepare(self.reviews(), recipe.tokenizer, self._cache(), beside=beside)
+            reviews = self.reviews()
+            beside = texts_beside(recipe.short_texts, reviews.rows, self.voted)
+            prepared = prepare(reviews, recipe.tokenizer, self._cache(), beside=beside)
             state.remember(prepared)
         return prepared
 

@@ -57,7 +57,8 @@ def collect(
         raise RetrainingError("these hyperparameters give votes no weight: take votes=0 out of SET")
     found = votes.read(folder)
     reviews = choices.reviews()
-    tables = [reviews, snippets.load(), *texts_beside(choices.chosen_recipe().short_texts).values()]
+    beside = texts_beside(choices.chosen_recipe().short_texts, reviews.rows)
+    tables = [reviews, snippets.load(), *beside.values()]
     known = {normalised(text) for table in tables for text in table.texts}
     limit = int(votes.MAX_SHARE * (reviews.split == "train").sum())
     cleaned = votes.clean(found, known, old.predict, limit, trusted)

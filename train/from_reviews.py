@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         require_writable(options.prepared)
         chosen = train.chosen_recipe(wanted)
         reviews = load_reviews(options.data, path)
-        beside = texts_beside(chosen.short_texts, options.voted)
+        beside = texts_beside(chosen.short_texts, reviews.rows, options.voted)
         data = prepare(reviews, chosen.tokenizer, options.prepared, beside=beside)
         channels.extend(["--train", str(data.train), "--validation", str(data.validation)])
         if reviews.has("test"):

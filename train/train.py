@@ -60,13 +60,14 @@ from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
 from sentiment.text.tokenizers import tokenizer  # noqa: E402
 from sentiment.training import self_training  # noqa: E402
+from sentiment.training.batches import Shards  # noqa: E402
 from sentiment.training.command_line import Parser, argument, exit_status, fail  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
 from sentiment.training.export import require_model_folder, write_model  # noqa: E402
 from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
 from sentiment.training.precision import choose_bfloat16  # noqa: E402
 from sentiment.training.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
-from sentiment.training.trainer import Run, Shards, Trained, Trainer  # noqa: E402
+from sentiment.training.trainer import Run, Trained, Trainer  # noqa: E402
 from tracking.background import log_in_background  # noqa: E402
 from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 

@@ -22,10 +22,14 @@ from sentiment.errors import ChannelError
 
 ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
 REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL = range(5)
+TAUGHT = (5, 6, 7)
 """What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py,
-written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), or a short text
-without an opinion (rated.py, written.py), once with each label."""
-KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL)
+written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), a short text
+without an opinion (rated.py, written.py), once with each label, or a sentence of a review that a larger model
+judged, without, with some, or with much certainty (taught.py)."""
+KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL, *TAUGHT)
+CERTAINTY = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.6, 0.81, 0.95])
+"""The probability of the label, by kind."""
 MAX_REASON = 200
 """Characters of an error of numpy's or zipfile's, which may hold all of a malformed header."""
 
@@ -53,6 +57,13 @@ class Channel:
     def lengths(self) -> np.ndarray:
         """The number of words in each review (N,)."""
         return np.diff(self.offsets)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The probability that each text is positive (N,): its label, unless that is uncertain."""
+        certainty = CERTAINTY[self.kinds]
+        targets: np.ndarray = np.where(self.labels > 0, certainty, 1 - certainty)
+        return targets
 
     def review(self, number: int) -> np.ndarray:
         """The word ids (int32) of one review."""

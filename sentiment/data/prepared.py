@@ -7,16 +7,25 @@ reused exactly if it would come out the same. The checksums of all files are ver
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import counterfactuals, rated, snippets, votes, written
-from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
+from sentiment.data import counterfactuals, rated, snippets, taught, votes, written
+from sentiment.data.channels import (
+    COUNTERFACTUAL,
+    NEUTRAL,
+    REVIEW,
+    SNIPPET,
+    TAUGHT,
+    VOTE,
+    Channel,
+    write_channel,
+)
 from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
-from sentiment.data.reviews import Reviews, concatenate
+from sentiment.data.reviews import Reviews, Row, concatenate
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
 from sentiment.progress import Progress
@@ -111,7 +120,7 @@ def prepare(
         "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
         | ({"test": len(splits["test"])} if "test" in splits else {}),
         "short_texts": {
-            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL, NEUTRAL)).sum())
+            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL, NEUTRAL, *TAUGHT)).sum())
             for name, channel in channels.items()
         },
         "votes": {name: int((channel.kinds == VOTE).sum()) for name, channel in channels.items()},
@@ -129,17 +138,21 @@ def prepare(
     return Prepared(folder, key, reused=False)
 
 
-def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Reviews]:
+def texts_beside(
+    short_texts: bool, reviews: Callable[[], Iterable[Row]], voted: Path | None = None
+) -> dict[int, Reviews]:
     """The texts that recipes learn from beside the reviews, by kind (channels.py). Raises DatasetError.
 
-    Short texts for training are included twice: being short, they have few of an epoch's words. `voted` is
-    the file of cleaned votes (votes.py), if there are any.
+    Short texts for training are included twice: being short, they have few of an epoch's words. Sentences
+    of the `reviews` themselves, which are read for them, come once. `voted` is the file of cleaned
+    votes (votes.py), if there are any.
     """
     beside: dict[int, Reviews] = {}
     if short_texts:
         beside[SNIPPET] = _twice(concatenate([snippets.load(), rated.load(), written.load()]))
         beside[COUNTERFACTUAL] = _twice(counterfactuals.load())
         beside[NEUTRAL] = _twice(concatenate([rated.neutral(), written.neutral()]))
+        beside |= taught.load(reviews())
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, Channel
+from sentiment.data.channels import KINDS, NEUTRAL, REVIEW, VOTE, Channel
 from sentiment.data.kaggle import LABELS
 from sentiment.data.numbering import Numbered, Numbering, vocabulary
 from sentiment.data.reviews import split_by_hash
@@ -197,8 +197,8 @@ def _checked(where: str, row: dict[str, Any]) -> tuple[str, int, str, int]:
     split, kind = row.get("split") or split_by_hash(text), row.get("kind", REVIEW)
     if split not in SPLITS:
         raise DatasetError(f"{where}: the split is {split!r}, not one of {', '.join(SPLITS)}")
-    if kind not in (REVIEW, SNIPPET, COUNTERFACTUAL, NEUTRAL):
-        raise DatasetError(f"{where}: the kind is {kind!r}, not 0, 1, 2 or 4")
+    if kind not in KINDS or kind == VOTE:
+        raise DatasetError(f"{where}: the kind is {kind!r}, not 0, 1, 2, or from 4 to 7")
     if kind == NEUTRAL and split != "train":
         raise DatasetError(f"{where}: a text without an opinion (kind 4) needs the split train, not {split}")
     return text, LABELS[sentiment], split, kind

@@ -96,7 +96,7 @@ CONTRACTED = PHRASES._replace(
         *((verb, word) for verb in NEGATED_VERBS for word in ("only", "just", "merely", "simply")),
     )
 )
-"""The rules of version 5, to which "is not only" is "isn't only"."""
+"""The rules of versions 5 and 6, to which "is not only" is "isn't only"."""
 _NEGATION, _PHRASE, _END, _ATTITUDE = 1, 2, 3, 4
 
 

@@ -1,9 +1,9 @@
 """Normalise the spelling of a review before it is tokenized.
 
 Phones type curly apostrophes where the training reviews have straight ones; text copied from web pages has
-no-break spaces, soft hyphens, markup, addresses, or the wrong charset; people write don;t and did nt; 4.5/5,
-9 out of 10 or ★★★★☆ for the same rating; and :-) or 🙂 for the same smile. Each of these becomes a form that
-the tokenizer knows. Needs numpy only.
+no-break spaces, soft hyphens, markup, addresses, or the wrong charset (misread.py); people write don;t and
+did nt; 4.5/5, 9 out of 10 or ★★★★☆ for the same rating, and :-) or 🙂 for the same smile (ratings.py); and
+b-a-d or #BadFilm (stylised.py). Each of these becomes a form that the tokenizer knows. Needs numpy only.
 
 The steps replace pieces of the text one after the other. They keep track of the position in the original
 review of each character, so that explanations can mark the words there.
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.text import ratings, stylised
 from sentiment.text.contractions import NEGATED_VERBS
 from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.tokens import Span
@@ -35,7 +36,8 @@ _SPELLED = {
     "\u0085": "...",
     "\u0096": "-",
     "\u0097": "-",
-    "\u00bd": ".5",
+    **dict(zip("\u00bc\u00bd\u00be", (".25", ".5", ".75"), strict=True)),
+    "\U0001f51f": "10",
     **dict(zip("\u00df\u00e6\u00c6\u0153\u0152\u0131", ("ss", "ae", "AE", "oe", "OE", "i"), strict=True)),
     **dict(zip("\u00f0\u00d0\u00fe\u00de\u0251\u0261", ("d", "D", "th", "TH", "a", "g"), strict=True)),
     **dict.fromkeys("\u2044\u2215", "/"),
@@ -121,16 +123,25 @@ def _without_markup(match: re.Match[str]) -> str:
 
 # -- What programs and keyboards add --
 
-_ADDRESS = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"]*[^\s<>\".,:;!?)']|(?<!\S)@\w{3,}", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:\]\((?:https?://|www\.)[^\s()]*\)"
+    r"|(?:https?://|\bwww\.)(?:[^\s<>\"()\[\]]|\([^\s()]*\))*(?:[^\s<>\".,:;!?)'(\[\]]|(?<=\)))"
+    r"|(?<!\S)@\w{3,})",
+    re.IGNORECASE,
+)
 """An address of a page, or a name as in "@somebody"; neither says anything about a film."""
-_FORUM_TAG = re.compile(r"\[/?(?:[bius]|quote|spoilers?)\]", re.IGNORECASE)
+_TERMINAL_CODE = re.compile(r"\x1b\[[\d;]*[a-zA-Z]")
+_FORUM_TAG = re.compile(
+    r"\[/?(?:[bius]|quote|spoilers?|url|img|colou?r|size|font|center|code|list)(?:=[^\[\]\n]*)?\]",
+    re.IGNORECASE,
+)
 
 _CODE = r"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4}"
 """One code unit of UTF-16, or the two of an emoji."""
 _ESCAPE = re.compile(rf"\\(?:u(?P<code>{_CODE})|[nrt]|(?P<quote>['\"]))")
 _SPLIT_NEGATION = re.compile(
     rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED_VERBS)})"
-    r"(?:n(?:[ '\\]{1,3}|[;,?\":/.])|n?[ ']{1,2}n[ ']{0,2})t\b",
+    r"(?:n(?:[ '\\]{1,3}|[;,?\":/.#*^-])|n?[ ']{1,2}n[ ']{0,2})t\b",
     re.IGNORECASE,
 )
 """Such as "didn' t", "didn;t", "did nt" or "did'nt"."""
@@ -154,80 +165,12 @@ def _unescaped(match: re.Match[str]) -> str:
     return _CHARACTERS[ord(units.decode("utf-16-be", "surrogatepass"))]
 
 
-# -- Ratings and emoticons --
-
-_BLANKS = r"\s{1,2}"
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER = rf"\d{{1,4}}(?:[.,]\d{{1,2}})?|{'|'.join(_NUMBERS)}"
-_RATING = re.compile(
-    rf"(?<![\w./*])(?P<points>{_NUMBER})(?:(?:{_BLANKS}|-)stars?)?"
-    rf"(?:\s{{,2}}(?P<slash>/)\s{{,2}}|{_BLANKS}out(?:{_BLANKS}of|ta){_BLANKS})(?P<scale>{_NUMBER})"
-    rf"(?:{_BLANKS}stars?)?(?![\w*/]|\.\d)",
-    re.IGNORECASE,
-)
-_STARS_IN_WORDS = re.compile(
-    rf"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)(?:{_BLANKS}|-)stars?(?!\w)", re.IGNORECASE
-)
-_STARS = re.compile(
-    rf"(?P<filled>[*\u2605]+)(?P<half>\.5)?(?P<hollow>\u2606*)(?:\s?\(?(?:/|out{_BLANKS}of)\s?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?",
-    re.IGNORECASE,
-)
-_SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
-"""The scales of ratings. "3 out of 4" is a rating, but "3/4" is more often a fraction."""
-_EMOTICON = re.compile(r"(?<![\w:;=])(?:(?P<smile>[:=]'?-?[)\]D]+|\^_?\^|<3+)|[:=]'?-?[(\[/]+)(?![\w/])")
+def _from_bytes(match: re.Match[str]) -> str:
+    return "".join(_CHARACTERS[ord(character)] for character in stylised.decoded_bytes(match))
 
 
-_MARGIN = 20
-"""So many blanks at most may stand before and after the text."""
-
-
-def _rating(match: re.Match[str]) -> str:
-    """The rating in whole points out of ten, as in IMDb's reviews."""
-    points, scale = _number(match["points"]), _number(match["scale"])
-    if scale not in (_SLASH_SCALES if match["slash"] else _SCALES):
-        return match.group()
-    return _out_of_ten(points, scale)
-
-
-def _stars_in_words(match: re.Match[str]) -> str:
-    return _out_of_ten(_number(match["points"]), 5)
-
-
-def _stars(match: re.Match[str]) -> str:
-    """A row of stars as a rating; a single star is more often a bullet or a footnote.
-
-    Asterisks are a rating if a scale follows ("*** out of 5"), or if they stand at the beginning or the end
-    of the text. Elsewhere they replace letters, or frame a spoiler warning.
-    """
-    text, scale = match.string, match["scale"]
-    filled, hollow = len(match["filled"]), len(match["hollow"])
-    points = filled + 0.5 if match["half"] else filled
-    if text[match.start()] == _FILLED_STAR:
-        if filled + hollow == 1:
-            return " "
-        return _out_of_ten(points, filled + hollow if hollow else 5 if filled <= 5 else 10)
-    if scale and text[max(match.start() - 1, 0)] in "* \n":
-        return _out_of_ten(points, len(scale) if scale[0] == "*" else _number(scale))
-    begins = match.start() <= _MARGIN and not text[: match.start()].strip()
-    ends = len(text) - match.end() <= _MARGIN and not text[match.end() :].strip()
-    parted = (begins or text[match.start() - 1].isspace()) and (ends or text[match.end()].isspace())
-    stripped = text.strip() if begins or ends else text
-    framed = (begins and not ends and stripped[-1] == "*") or (ends and not begins and stripped[0] == "*")
-    if 2 <= filled <= 5 and (begins or ends) and parted and not framed:
-        return _out_of_ten(points, 5)
-    return match.group()
-
-
-def _number(written: str) -> float:
-    return float(_NUMBERS.index(written.lower())) if written.isalpha() else float(written.replace(",", "."))
-
-
-def _out_of_ten(points: float, scale: float) -> str:
-    return f" {min(int(10 * points / max(scale, 1) + 0.5), 10)}/10 "
-
-
-def _emoticon(match: re.Match[str]) -> str:
-    return " smiley " if match["smile"] else " frowny "
+def _nothing(match: re.Match[str]) -> str:
+    return ""
 
 
 # -- All of it --
@@ -248,7 +191,10 @@ class _Step(NamedTuple):
 
     def may_change(self, text: str) -> bool:
         """Whether the step may replace something, by the hints for `text`, which is in their form."""
-        return any(sign in text and hint.search(text) for sign, hint in self.hints)
+        for sign, hint in self.hints:  # noqa: SIM110 - a generator would cost more than most of the hints
+            if sign in text and hint.search(text):
+                return True
+        return False
 
 
 def _hints(**patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -262,27 +208,88 @@ def _repairs() -> tuple[_Step, ...]:
     from sentiment.text.misread import LOOKALIKE, MAY_BE_MISREAD, MISREAD, WORD_LIKE_LATIN, as_latin, decoded
 
     misread = _Step((("", MAY_BE_MISREAD),), MISREAD, decoded)
-    return misread, misread, _Step((("", LOOKALIKE),), WORD_LIKE_LATIN, as_latin)  # some were misread twice
+    return (
+        *(misread, misread),  # some were misread twice
+        _Step((("", LOOKALIKE),), WORD_LIKE_LATIN, as_latin),
+        _Step(_hints(**{"\U0001f44f": "\U0001f44f"}), stylised.CLAP, stylised.clap),
+        _Step(_hints(**{"\u00ad": "\u00ad\\s"}), stylised.HYPHENATION, _nothing),
+    )
 
 
 _STEPS = (
+    _Step(
+        _hints(**{"%": "%[0-9a-f]{2}", "\\x": r"\\x", "=": "=[c-f][0-9a-f]="}), stylised.BYTES, _from_bytes
+    ),
     _Step(_hints(**{"\\": r"\\[u'\"nrt]"}), _ESCAPE, _unescaped),
+    _Step(_hints(**{"\n": r"-\s*\n"}), stylised.HYPHENATION, _nothing),
+    _Step(_hints(**{"\x1b": "\x1b"}), _TERMINAL_CODE, _blank),
+    _Step(_hints(**{"[": r"\[/[a-z]"}), _FORUM_TAG, _blank),
     _Step(_hints(**{":": "https?://", "www.": r"www\.", "@": r"@\w"}), _ADDRESS, _blank),
-    _Step(_hints(**{"[": r"\[/[biusq]"}), _FORUM_TAG, _blank),
+    _Step(_hints(**{"#": r"#\w"}), stylised.CAPITAL, stylised.new_word),
+    _Step(_hints(**{"@": "[a-z]@[a-z]", "$": r"\$"}), stylised.SIGN_FOR_LETTER, stylised.letters),
     _Step(
-        _hints(n=r"n(?:(?!'t)[ '\\;,?\":/.]{1,3}|(?<=[ ']n)[ ']{0,2})t\b"), _SPLIT_NEGATION, _joined_negation
+        _hints(
+            **{
+                mark: rf"{re.escape(mark)}[a-z']{re.escape(mark)}[a-z'](?![\w'])"
+                for mark in (".", "-", "*", "_", "~", " ", "  ")
+            }
+        ),
+        stylised.SPELLED_OUT,
+        stylised.joined,
+    ),
+    _Step(_hints(**{".": r"\.[a-z']+\.[a-z]"}), stylised.DOT, stylised.dot),
+    _Step(_hints(**{"!!!!": "!", "????": r"\?"}), stylised.REPEATED_MARKS, stylised.three),
+    _Step(
+        _hints(n=r"n(?:(?!'t)[ '\\;,?\":/.#*^-]{1,3}|(?<=[ ']n)[ ']{0,2})t\b"),
+        _SPLIT_NEGATION,
+        _joined_negation,
+    ),
+    _Step(_hints(**{"/": r"/\d{1,4}/\d"}), ratings.DATE, ratings.date),
+    _Step(
+        _hints(
+            **{
+                "*": r"\*[ \t]{1,2}\*",
+                "\u2605": "\u2605[ \\t]{1,2}[\u2605\u2606]",
+            }
+        ),
+        ratings.SPACED_STARS,
+        ratings.without_blanks,
     ),
     _Step(
-        _hints(**{"/": r"/\s{,2}(?:\d|five|ten)", "out": r"out(?:\s+of|ta)\s+[\dtf]"}),
-        _RATING,
-        _rating,
+        _hints(
+            **{
+                "/": r"/\s{,2}(?:\d|five|four|ten)",
+                "out": r"out(?:[\s-]{,2}of|ta)[\s-]{,2}(?:an?\b|possible|\d|te|f[io])",
+                "of": r"of(?<=[\drexntosf][\s-]of)[\s-]{1,2}(?:\d|te|f[io])",
+            }
+        ),
+        ratings.RATING,
+        ratings.rating,
     ),
-    _Step(_hints(star=r"star(?<=[0-5eo\s][\s-]star)s?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
-    _Step(_hints(**{"*": r"\*", "\u2605": "\u2605"}), _STARS, _stars),
     _Step(
-        _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<": "<3", "^": r"\^_?\^"}),
-        _EMOTICON,
-        _emoticon,
+        _hints(star=r"star(?:(?<=[\def\so][\s-]star)|(?<=\dstar))s?(?!\w)"),
+        ratings.STARS_IN_WORDS,
+        ratings.stars_in_words,
+    ),
+    _Step(_hints(**{"\u2605": r"\d\s?\u2605"}), ratings.NUMBER_OF_STARS, ratings.number_of_stars),
+    _Step(_hints(**{"*": r"\*", "\u2605": "\u2605"}), ratings.STARS, ratings.stars),
+    _Step(
+        _hints(
+            **{
+                "+": r"[a-d]\+",
+                "f-": r"f-(?!\w)",
+                "grade": "grade[:=]",
+                "rating": "rating[:=]",
+                "score": "score[:=]",
+            }
+        ),
+        ratings.GRADE,
+        ratings.grade,
+    ),
+    _Step(
+        _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<": r"<[/\\]?3", "^": r"\^_?\^"}),
+        ratings.EMOTICON,
+        ratings.emoticon,
     ),
 )
 

@@ -1,18 +1,22 @@
 """Correct typing errors in short texts: "I woludn't watch this" becomes "I wouldn't watch this".
 
 A word that the vocabulary lacks is replaced by the most frequent word that one typing error turns into it:
-two letters exchanged, one left out, one too many, or another one. A short text may depend on that word. In a
-review it is one of many, so only short texts are corrected.
+two letters exchanged, one left out, one too many, or another one; or by the frequent word in which its digits
+stand for letters ("act1ng"). A short text may depend on that word. In a review it is one of many, so only
+short texts are corrected.
 """
 
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import product
 
 MIN_LETTERS, MAX_LETTERS = 4, 20
 """Shorter words resemble too many others, longer ones are none."""
 _FREQUENT = 10_000
 """Ids below this belong to words that an unknown word may mean."""
+_LETTERS_OF_DIGITS = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t"}
+MIN_LETTERS_WITH_DIGITS, MAX_ONES = 3, 4
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 
@@ -37,6 +41,8 @@ class Spelling:
         return sorted(words), sorted(word[::-1] for word in words)
 
     def _correct(self, word: str) -> str:
+        if not word.isalpha() and not _LETTERS_OF_DIGITS.keys().isdisjoint(word):
+            return self._without_digits(word)
         if not MIN_LETTERS <= len(word) <= MAX_LETTERS or not set(word) <= set(_LETTERS):
             return word
         forwards, backwards = self._frequent
@@ -50,6 +56,14 @@ class Spelling:
         }
         best = min(meant, key=meant.__getitem__, default=word)
         return best if meant.get(best, _FREQUENT) < _FREQUENT else word
+
+    def _without_digits(self, word: str) -> str:
+        """The frequent word in which digits stand for letters ("act1ng"), or the word itself."""
+        choices = [_LETTERS_OF_DIGITS.get(character, character) for character in word[:MAX_LETTERS]]
+        if len(word) < MIN_LETTERS_WITH_DIGITS or len(word) > MAX_LETTERS or word.count("1") > MAX_ONES:
+            return word
+        meant = ("".join(letters) for letters in product(*choices))
+        return next((form for form in meant if self._word_dict.get(form, _FREQUENT) < _FREQUENT), word)
 
 
 def _common_start(word: str, ordered: Sequence[str]) -> int:

@@ -6,8 +6,8 @@ Training and serving use the same functions.
 Prepared data and models record the version, and a model is always served with the version that it was trained
 with. Version 1 of `words` takes the text as it is, version 2 normalises its spelling first
 (normalisation.py), version 3 distinguishes emoji from words and knows more negations (negation.py), version 4
-corrects typing errors in short texts (spelling.py), and version 5 reads "did not" as "didn't" and
-"it is" as "it's" (contractions.py).
+corrects typing errors in short texts (spelling.py), version 5 reads "did not" as "didn't" and "it is" as
+"it's" (contractions.py), and version 6 "its a" as "it's a" (likewise).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +25,12 @@ from sentiment.text.words import (
     locate_words,
     locate_words_as_spelled,
     locate_words_as_written,
+    locate_words_contracted,
     locate_words_with_written_emoji,
     words,
     words_as_spelled,
     words_as_written,
+    words_contracted,
     words_with_written_emoji,
 )
 
@@ -81,7 +83,7 @@ def _locate_stems(review: str) -> Tokens:
 _LATEST = (
     Tokenizer("review_to_words", 1, _stems, _locate_stems, drops_words=True),
     Tokenizer(
-        "words", 5, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=CONTRACTED
+        "words", 6, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=CONTRACTED
     ),
 )
 _EARLIER = (
@@ -96,6 +98,15 @@ _EARLIER = (
         folds_repeats=True,
         corrects_spelling=True,
         negation=PHRASES,
+    ),
+    Tokenizer(
+        "words",
+        5,
+        words_contracted,
+        locate_words_contracted,
+        folds_repeats=True,
+        corrects_spelling=True,
+        negation=CONTRACTED,
     ),
 )
 TOKENIZERS = {each.name: each for each in _LATEST}

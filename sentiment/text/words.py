@@ -8,6 +8,7 @@ way to the same words: bytes.translate makes lower case and blanks in one pass, 
 
 import re
 import string
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -43,25 +44,37 @@ CANONICAL = {contraction.replace("'", ""): contraction for contraction in _CONTR
 """Canonical forms: of contractions without their apostrophe, unless that is another word (as "its" is), and
 of rows of dots."""
 CANONICAL |= {"." * dots: "..." for dots in range(2, 50)}
+_CONTRACTED = CANONICAL | {"cannot": "can't"}
+"""The same where "did not" counts as "didn't"."""
 
 
 def words(review: str) -> list[str]:
     """The lower-case words, ratings and sentence marks of a review, in order; "didn't" for "did not"."""
-    return contract(words_as_spelled(review))
+    return contract(words_as_spelled(review, _CONTRACTED))
 
 
 def locate_words(review: str) -> Tokens:
     """The same words as `words`, each with its surface form and its position in the review."""
-    return contract_tokens(locate_words_as_spelled(review), review)
+    return contract_tokens(locate_words_as_spelled(review, _CONTRACTED), review)
 
 
-def words_as_spelled(review: str) -> list[str]:
+def words_contracted(review: str) -> list[str]:
+    """The words of version 5 of this tokenizer, in which "its" is always the possessive."""
+    return contract(words_as_spelled(review, _CONTRACTED), apostrophes=False)
+
+
+def locate_words_contracted(review: str) -> Tokens:
+    """The same words as `words_contracted`, each with its surface form and its position in the review."""
+    return contract_tokens(locate_words_as_spelled(review, _CONTRACTED), review, apostrophes=False)
+
+
+def words_as_spelled(review: str, canonical: Mapping[str, str] = CANONICAL) -> list[str]:
     """The words of versions 3 and 4 of this tokenizer, in which "did not" are two words."""
     found = split_words(normalise(review))
-    return list(map(CANONICAL.get, found, found))
+    return list(map(canonical.get, found, found))
 
 
-def locate_words_as_spelled(review: str) -> Tokens:
+def locate_words_as_spelled(review: str, canonical: Mapping[str, str] = CANONICAL) -> Tokens:
     """The same words as `words_as_spelled`, each with its surface form and its position in the review."""
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
@@ -73,7 +86,7 @@ def locate_words_as_spelled(review: str) -> Tokens:
         of_words = places.of_words(of_words)
     starts, ends = of_words.starts.tolist(), of_words.ends.tolist()
     surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
-    return Tokens(list(map(CANONICAL.get, found, found)), surfaces, starts, ends)
+    return Tokens(list(map(canonical.get, found, found)), surfaces, starts, ends)
 
 
 def words_with_written_emoji(review: str) -> list[str]:

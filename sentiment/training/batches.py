@@ -25,13 +25,23 @@ from sentiment.training.distributed import ProcessGroup
 class Batch:
     """This process's part of a batch.
 
-    `reviews` are N arrays of cropped word ids, `labels` (N,) are float32, and `size` is the number of reviews
-    in all processes' parts together.
+    `reviews` are N arrays of cropped word ids. `labels` (N,), which may be uncertain (Channel.targets), and
+    `offsets` (N,), which are added to their logits (objective.py), are float32. `size` is the number of
+    reviews in all processes' parts together.
     """
 
     reviews: list[np.ndarray]
     labels: np.ndarray
+    offsets: np.ndarray
     size: int
+
+
+@dataclass(frozen=True)
+class Shards:
+    """This process's shards of the train channel; `read` reads one, as marked word ids (negation.py)."""
+
+    files: Sequence[Path]
+    read: Callable[[Path], Channel]
 
 
 class Batches(Protocol):
@@ -52,14 +62,24 @@ class Batches(Protocol):
 
 
 class InMemoryBatches:
-    """Batches of a channel that every process has in memory."""
+    """Batches of a channel that every process has in memory.
+
+    `offsets` (N,) has an offset (Batch) for each text, by default 0; it may change until the first batch.
+    """
 
     def __init__(
-        self, channel: Channel, architecture: Architecture, batch_size: int, seed: int, group: ProcessGroup
+        self,
+        channel: Channel,
+        architecture: Architecture,
+        batch_size: int,
+        seed: int,
+        group: ProcessGroup,
+        offsets: np.ndarray | None = None,
     ):
         self._size, self._seed, self._group = batch_size, seed, group
         self._cropped = [crop(channel.review(row), architecture) for row in range(len(channel))]
-        self._labels = channel.labels.astype(np.float32)
+        self._labels = channel.targets.astype(np.float32)
+        self._offsets = np.zeros_like(self._labels) if offsets is None else offsets
         self._rows = np.flatnonzero(channel.lengths > 0)
         self.reviews = int((channel.kinds == REVIEW).sum())
         self.short_texts = len(channel) - self.reviews
@@ -74,7 +94,7 @@ class InMemoryBatches:
     def of_rows(self, rows: np.ndarray) -> Batch:
         """The batch of the reviews with these positions in the channel."""
         own = self._group.shard(rows.tolist())
-        return Batch([self._cropped[row] for row in own], self._labels[own], len(rows))
+        return Batch([self._cropped[row] for row in own], self._labels[own], self._offsets[own], len(rows))
 
 
 class StreamedBatches:
@@ -119,9 +139,9 @@ class StreamedBatches:
             own = [text for _, text in zip(range(self._own_size), texts, strict=False)]
             size = sum(min(self._own_size, max(0, each - number * self._own_size)) for each in self._held)
             labels = np.array([label for _, label in own], dtype=np.float32)
-            yield Batch([ids for ids, _ in own], labels, size)
+            yield Batch([ids for ids, _ in own], labels, np.zeros_like(labels), size)
 
-    def _texts(self, epoch: int, skipped: int) -> Iterator[tuple[np.ndarray, int]]:
+    def _texts(self, epoch: int, skipped: int) -> Iterator[tuple[np.ndarray, float]]:
         """The cropped texts and labels of an epoch after the first `skipped`, whose shards are not read."""
         random = np.random.default_rng([self._seed, epoch, self._rank])
         for number in random.permutation(len(self._files)).tolist():
@@ -132,9 +152,10 @@ class StreamedBatches:
                 skipped -= len(order)
                 continue
             shard = self._read(self._files[number])
+            labels = shard.targets
             for row in order[skipped:].tolist():
                 # A copy: what crop returns may be a view of the whole shard.
-                yield crop(shard.review(row), self._architecture).copy(), int(shard.labels[row])
+                yield crop(shard.review(row), self._architecture).copy(), float(labels[row])
             skipped = 0
 
 

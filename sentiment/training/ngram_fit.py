@@ -13,6 +13,7 @@ L-BFGS on sparse matrices finds the optimum of the convex loss in seconds.
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ FRAGMENTS = 4
 """The number of fragments of each review."""
 FRAGMENT_WORDS = (4, 24)
 """The shortest and the longest fragment, in words; the lengths are log-uniform between them."""
+BLOCKS = 12
+"""The number of blocks of adjacent texts of each kind in a fold."""
 
 
 def fit_ngrams(
@@ -41,27 +44,81 @@ def fit_ngrams(
     c: float,
     fragments: float = 0.0,
     seed: int = 0,
-) -> None:
+    folds: int = 0,
+) -> np.ndarray:
     """Fill `table` with the n-grams that occur in at least `min_reviews` texts, and their fitted weights.
 
     `text_weights` (N,) weighs the texts of the channel, in the loss and in the counts of n-grams. `c` is the
     inverse of the strength of L2 regularization. `fragments` is the weight in the loss of each of FRAGMENTS
     fragments of each review, drawn by `seed`; 0 leaves them out.
+
+    Returns the logits (N,) of the texts out of fold: each comes from a further fit, to all texts but those of
+    its fold. They are 0 if `folds` is 0.
     """
+    logits = np.zeros(len(channel))
+    examples = _examples(table, channel, text_weights, min_reviews, fragments, seed)
+    if not len(examples.known):
+        return logits
+    table.fill(examples.known, _fitted(examples, np.ones(len(channel)), c))
+    fold = folds_of_texts(channel, folds)
+    for number in range(folds):
+        weights = _fitted(examples, fold != number, c)
+        cells = np.flatnonzero(fold[examples.row[: examples.cells_of_texts]] == number)
+        terms = weights[examples.column[cells]] * examples.values[cells]
+        logits += np.bincount(examples.row[cells], terms, len(channel))
+    return logits
+
+
+def folds_of_texts(channel: Channel, folds: int) -> np.ndarray:
+    """The fold (N,) of each text.
+
+    A fold has BLOCKS blocks of adjacent texts of each kind, since the reviews of a movie and the sentences of
+    a pair are adjacent. Equal texts are in the same fold.
+    """
+    fold = np.zeros(len(channel), dtype=np.int64)
+    for kind in np.unique(channel.kinds):
+        rows = np.flatnonzero(channel.kinds == kind)
+        fold[rows] = np.arange(len(rows)) * BLOCKS * folds // len(rows) % max(folds, 1)
+    first: dict[bytes, int] = {}
+    for row in range(len(channel)):
+        fold[row] = first.setdefault(channel.review(row).tobytes(), int(fold[row]))
+    return fold
+
+
+class _Examples(NamedTuple):
+    """What the regression learns from: a row for each text of the channel, then one for each fragment.
+
+    The n-grams `known` (K,), which are ascending, have `values` (M,), divided by the norm of their row, at
+    `row` (M,) and `column` (M,); the first `cells_of_texts` are those of the texts. `text`, `labels` and
+    `weights` (rows,) are the text that a row is from, and its label and weight in the loss.
+    """
+
+    known: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    values: np.ndarray
+    cells_of_texts: int
+    text: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def _examples(
+    table: NgramTable,
+    channel: Channel,
+    text_weights: np.ndarray,
+    min_reviews: int,
+    fragments: float,
+    seed: int,
+) -> _Examples:
+    """The examples of `fit_ngrams`, whose arguments these are."""
     reviews = [channel.review(row) for row in range(len(channel))]
     row, column, values, keys = presence_of_all(reviews, table.patterns, table.ending)
     kept = np.bincount(column) >= min_reviews
     known, there, place = keys[kept], kept[column], np.cumsum(kept) - 1
-    if not len(known):
-        return
     row, column, values = row[there], place[column[there]], values[there]
-
-    labels = channel.labels.astype(np.float64)
-    positive = np.bincount(column, (text_weights * labels)[row], len(known)) + SMOOTHING
-    negative = np.bincount(column, (text_weights * (1 - labels))[row], len(known)) + SMOOTHING
-    ratio = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
-    loss_weights = text_weights
-    if fragments:
+    cells_of_texts, text, weights = len(row), np.arange(len(channel)), text_weights
+    if fragments and len(known):
         random = np.random.default_rng(seed)
         whole = np.flatnonzero(channel.kinds == REVIEW)
         whole_reviews = [reviews[number] for number in whole]
@@ -71,15 +128,27 @@ def fit_ngrams(
         )
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         there = (known[place] == keys)[column_of_piece]
-        row = np.concatenate([row, len(labels) + row_of_piece[there]])
+        row = np.concatenate([row, len(text) + row_of_piece[there]])
         column = np.concatenate([column, place[column_of_piece[there]]])
         values = np.concatenate([values, values_in_pieces[there]])
-        loss_weights = np.concatenate([loss_weights, np.full(len(pieces), fragments)])
-        labels = np.concatenate([labels, np.tile(labels[whole], FRAGMENTS)])
-    norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(labels)))
-    features = ratio[column] * values / norm[row]
-    weights = logistic_regression(row, column, features, labels, loss_weights, len(known), c)
-    table.fill(known, weights * ratio)
+        text = np.concatenate([text, np.tile(whole, FRAGMENTS)])
+        weights = np.concatenate([weights, np.full(len(pieces), fragments)])
+    norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(text)))
+    labels = channel.targets[text]
+    return _Examples(known, row, column, values / norm[row], cells_of_texts, text, labels, weights)
+
+
+def _fitted(examples: _Examples, learned: np.ndarray, c: float) -> np.ndarray:
+    """The weights (K,) of the n-grams, fitted to the texts that are `learned` (N,) and their fragments."""
+    known, row, column, values, cells_of_texts, text, labels, weights = examples
+    weights = weights * learned[text]
+    of_text, ngram = row[:cells_of_texts], column[:cells_of_texts]
+    positive = np.bincount(ngram, (weights * labels)[of_text], len(known)) + SMOOTHING
+    negative = np.bincount(ngram, (weights * (1 - labels))[of_text], len(known)) + SMOOTHING
+    ratio = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
+    found = logistic_regression(row, column, ratio[column] * values, labels, weights, len(known), c)
+    scaled: np.ndarray = ratio * found
+    return scaled
 
 
 def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:

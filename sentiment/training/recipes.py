@@ -37,11 +37,13 @@ class Recipe:
 
     The fields that Architecture has, from `vocab_size` to `negation_scope`, are explained there. Others:
 
-    - `snippets`, `counterfactuals` and `votes` weigh each text of that kind (data/channels.py), relative to a
-      review, when the n-grams are fitted. To the LSTM all texts count the same.
+    - `snippets`, `counterfactuals`, `votes` and `taught` weigh each text of that kind (data/channels.py),
+      relative to a review, when the n-grams are fitted. To the LSTM all texts count the same.
     - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
       (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
       inverse of the strength of their L2 regularization.
+    - `ngram_folds` is the number of folds in which the n-grams are fitted once more, so that the LSTM learns
+      what they leave over (objective.py); 0 is for none. From shards the LSTM learns by itself.
     - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch
       (objective.py).
     - `self_training` is the least probability of a label that a first model gives an unlabelled review, so
@@ -73,9 +75,11 @@ class Recipe:
     snippets: float
     counterfactuals: float
     votes: float
+    taught: float
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
+    ngram_folds: int
     word_dropout: float
     embedding_dropout: float
     dropout: float
@@ -115,6 +119,7 @@ class Recipe:
             "snippets",
             "counterfactuals",
             "votes",
+            "taught",
             "ngram_fragments",
             "adversarial",
             "weight_decay",
@@ -123,6 +128,8 @@ class Recipe:
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
+        if self.ngram_folds < 0 or self.ngram_folds == 1:
+            raise self._refused("ngram_folds", "0, or 2 or more")
         if self.self_training and not 0.5 <= self.self_training < 1:
             raise self._refused("self_training", "0, or from 0.5 up to, but not including, 1")
 
@@ -161,9 +168,11 @@ _PREDECESSOR = Recipe(
     snippets=0.0,
     counterfactuals=0.0,
     votes=0.5,
+    taught=0.0,
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,
+    ngram_folds=0,
     word_dropout=0.0,
     embedding_dropout=0.0,
     dropout=0.0,
@@ -201,9 +210,11 @@ _FAST = replace(
     negation_scope=5,
     snippets=0.5,
     counterfactuals=0.25,
+    taught=0.1,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,
+    ngram_folds=2,
     word_dropout=0.1,
     embedding_dropout=0.3,
     dropout=0.5,

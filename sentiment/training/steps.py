@@ -59,7 +59,10 @@ class Stepper:
         device = self.model.device
         own = collate(batch.reviews, self.model.architecture).to(device)
         labels = torch.from_numpy(batch.labels).to(device)
-        return backpropagate(self.model, own, labels, 1 / batch.size, self.recipe.adversarial, self.bfloat16)
+        offsets = torch.from_numpy(batch.offsets).to(device)
+        return backpropagate(
+            self.model, own, labels, offsets, 1 / batch.size, self.recipe.adversarial, self.bfloat16
+        )
 
     def state(self) -> dict[str, Any]:
         """The state for a checkpoint, apart from the model."""

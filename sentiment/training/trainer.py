@@ -9,7 +9,7 @@ Under torchrun (distributed.py), all processes take the same steps, each with it
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,17 +19,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, VOTE, Channel
+from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, TAUGHT, VOTE, Channel
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.model.mixture import combine
-from sentiment.training.batches import Batches, InMemoryBatches, StreamedBatches
+from sentiment.training.batches import Batches, InMemoryBatches, Shards, StreamedBatches
 from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.glove import DIMENSIONS, glove_vectors
 from sentiment.training.ngram_fit import fit_ngrams
+from sentiment.training.objective import offsets_of
 from sentiment.training.opinion_fit import fit_opinion
 from sentiment.training.optimisation import EMBEDDING_SCALE, scaled_initialisation
 from sentiment.training.recipes import Recipe
@@ -80,14 +81,6 @@ class Trained:
     finished: bool
 
 
-@dataclass(frozen=True)
-class Shards:
-    """This process's shards of the train channel; `read` reads one, as marked word ids (negation.py)."""
-
-    files: Sequence[Path]
-    read: Callable[[Path], Channel]
-
-
 class Trainer:
     """A training run on channels of marked word ids (negation.py).
 
@@ -125,7 +118,7 @@ class Trainer:
             COUNTERFACTUAL: recipe.counterfactuals,
             VOTE: recipe.votes,
             NEUTRAL: recipe.snippets,
-        }
+        } | dict.fromkeys(TAUGHT, recipe.taught)
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
         self.shards, self.word_dict = shards, word_dict
         self.device = torch.device(run.device)
@@ -134,6 +127,8 @@ class Trainer:
         if recipe.initialisation == "scaled":
             scaled_initialisation(self.model)
         self.model.to(self.device)
+        # What is added to the LSTM's logits in the loss (objective.py).
+        self.offsets = torch.zeros(0 if shards else len(self.train_channel))
         self.batches = self._batches(shards)
         if not self.batches.texts:
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
@@ -154,6 +149,7 @@ class Trainer:
                 self._fit_opinion()
                 self._make_word_vectors()
             self.model.load_state_dict(self.group.broadcast(lambda: _copy_of(self.model)))
+            self.offsets.copy_(self.group.broadcast(lambda: self.offsets))
         finished = True
         while finished and self.progress.epoch < self.recipe.epochs and not self._is_out_of_patience():
             finished = self._run_epoch()
@@ -181,16 +177,17 @@ class Trainer:
     def _batches(self, shards: Shards | None) -> Batches:
         a, size, seed = self.model.architecture, self.recipe.batch_size, self.run.seed
         if shards is None:
-            return InMemoryBatches(self.train_channel, a, size, seed, self.group)
+            offsets = self.offsets.numpy()
+            return InMemoryBatches(self.train_channel, a, size, seed, self.group, offsets)
         wanted = [kind for kind, weight in self.text_weights.items() if weight > 0]
         return StreamedBatches(shards.files, shards.read, wanted, a, size, seed, self.group)
 
     def _fit_ngrams(self) -> None:
-        """Fit the n-grams of the wide part, if the recipe has one."""
+        """Fit the n-grams of the wide part, if the recipe has one, and set the offsets (objective.py)."""
         if self.model.ngrams is None:
             return
         started, recipe = time.monotonic(), self.recipe
-        fit_ngrams(
+        out_of_fold = fit_ngrams(
             self.model.ngrams,
             self.train_channel,
             np.array([self.text_weights[kind] for kind in self.train_channel.kinds.tolist()]),
@@ -198,7 +195,10 @@ class Trainer:
             recipe.ngram_c,
             recipe.ngram_fragments,
             self.run.seed,
+            0 if self.shards else recipe.ngram_folds,
         )
+        if not self.shards:
+            self.offsets.copy_(torch.from_numpy(offsets_of(out_of_fold, self.train_channel.lengths)))
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
 
     def _fit_opinion(self) -> None:
@@ -214,7 +214,9 @@ class Trainer:
         if self.recipe.word_vectors == "random":
             return
         started, a = time.monotonic(), self.model.architecture
-        written = self.train_channel.take(np.flatnonzero(self.train_channel.kinds != COUNTERFACTUAL))
+        # Generated sentences are not English as people write it, and taught ones are in the reviews.
+        left_out = np.isin(self.train_channel.kinds, (COUNTERFACTUAL, *TAUGHT))
+        written = self.train_channel.take(np.flatnonzero(~left_out))
         rows = written.map(lambda ids: embedding_rows(ids, a))
         general = min(a.embedding_dim // 2, DIMENSIONS) if self.recipe.word_vectors == "glove" else 0
         vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim - general, self.run.seed)
@@ -355,6 +357,7 @@ class Trainer:
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best_state,
+            "offsets": self.offsets,
             "steps": self.stepper.state(),
         }
         write_checkpoint(self.run.checkpoints, self._identity(), asdict(self.progress), tensors)
@@ -373,6 +376,7 @@ class Trainer:
         self.model.load_state_dict(checkpoint["model"])
         self.stepper.load(checkpoint["steps"])
         self.best_state = checkpoint["best"]
+        self.offsets.copy_(checkpoint["offsets"])
         self.say(
             f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches.count}"
         )

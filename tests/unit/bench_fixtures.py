@@ -5,14 +5,15 @@ short texts to learn from.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 
 from sentiment.data.prepared import texts_beside
-from sentiment.data.reviews import Reviews
+from sentiment.data.reviews import Reviews, Row
 
 
-def few_texts_beside(short_texts: bool) -> dict[int, Reviews]:
+def few_texts_beside(short_texts: bool, reviews: Callable[[], Iterable[Row]]) -> dict[int, Reviews]:
     """Every hundredth of the short texts that recipes learn from: all of them take a minute to learn."""
-    found = texts_beside(short_texts)
+    found = texts_beside(short_texts, reviews)
     return {kind: texts.take(range(0, len(texts), 100)) for kind, texts in found.items()}
 
 

@@ -32,6 +32,7 @@ WRONG = [
     ("seed=-1", "must be from 0 to 2**32 - 1, not -1"),
     ("tokenizer=words", "tokenizer"),
     ("checkpoint_dir=/tmp", "checkpoint"),
+    ("ngram_folds=1", "ngram_folds must be 0, or 2 or more, not 1"),
     ("self_training=0.3", "self_training must be 0, or from 0.5 up to, but not including, 1, not 0.3"),
 ]
 
@@ -105,6 +106,7 @@ def test_what_the_pipeline_accepts_the_training_program_accepts():
         "reshuffle": "False",
         "adversarial": "0.5",
         "self_training": "0",
+        "ngram_folds": "2",
     }
     given = {name: values.get(name, "0.5" if name.endswith("dropout") else "1") for name in KINDS}
     given |= {"warm_up": "0.1"}

@@ -1,6 +1,7 @@
 """The wide part: n-grams as keys, their table, and the fit of their weights."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_fixtures import prepared
 
-from sentiment.data.channels import Channel, read_channel
+from sentiment.data.channels import REVIEW, SNIPPET, Channel, read_channel
 from sentiment.model.ngram_module import NgramTable
 from sentiment.model.ngrams import ngram_keys, ngram_patterns, presence
 from sentiment.text.vocabulary import INFREQUENT
@@ -18,6 +19,7 @@ from sentiment.training.ngram_fit import (
     FRAGMENTS,
     draw_fragments,
     fit_ngrams,
+    folds_of_texts,
     presence_of_all,
 )
 
@@ -162,6 +164,34 @@ def test_the_fit_equals_scikit_learns(weight):
     regression = LogisticRegression(C=3.0, fit_intercept=False, tol=1e-8, max_iter=1000)
     regression.fit(features, labels, np.where(np.arange(len(held)) < len(reviews), 1.0, weight))
     assert table.weights.numpy() == pytest.approx(regression.coef_[0] * ratio, abs=0.01)
+
+
+def test_a_logit_out_of_fold_comes_from_a_fit_that_has_not_seen_the_label():
+    channel = read_channel(prepared().train, "train")
+
+    def out_of_fold(labels: np.ndarray) -> np.ndarray:
+        table = NgramTable(ngram_patterns(2, 0))
+        relabelled, weights = replace(channel, labels=labels), np.ones(len(channel))
+        return fit_ngrams(table, relabelled, weights, min_reviews=2, c=10.0, fragments=0.2, folds=4)
+
+    logits = out_of_fold(channel.labels)
+    assert ((logits > 0) == channel.labels).mean() > 0.9
+    unseen = folds_of_texts(channel, 4) == 1
+    assert unseen.sum() == len(channel) / 4
+    wrong = out_of_fold(np.where(unseen, 1 - channel.labels, channel.labels).astype(np.int8))
+    assert np.array_equal(wrong[unseen], logits[unseen])
+    assert not np.isclose(wrong[~unseen], logits[~unseen]).any()
+
+
+def test_a_fold_has_blocks_of_adjacent_texts_of_each_kind_and_equal_texts():
+    kinds = np.repeat([REVIEW, SNIPPET], [96, 48]).astype(np.int8)
+    tokens = np.arange(144, dtype=np.int32)
+    tokens[98] = tokens[0]
+    channel = Channel(tokens, np.arange(145), np.tile([0, 1], 72).astype(np.int8), kinds)
+    fold = folds_of_texts(channel, 2)
+    assert fold[:8].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert fold[96:104].tolist() == [0, 0, 0, 1, 0, 0, 1, 1], "the third is a copy of the first review"
+    assert [(fold[kinds == kind] == 1).sum() for kind in (REVIEW, SNIPPET)] == [48, 23]
 
 
 def test_fragments_teach_what_short_texts_mean():

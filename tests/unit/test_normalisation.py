@@ -80,6 +80,20 @@ def test_what_means_the_same_is_read_the_same(written, meant):
         *[("****", 8), ("** out of *****", 4), ("*** out of 5", 6), ("5 stars", 10), ("zero stars", 0)],
         *[("1/2", None), ("3/4", None), ("9/11", None), ("24/7", None), ("its two stars", None)],
         *[("*** SPOILERS ***", None), ("f**** good", None), ("\u2605", None)],
+        *[("8 1/2 out of 10", 9), ("3 1/2 stars", 7), ("three and a half stars", 7), ("9\u00be/10", 10)],
+        *[("*1/2 from ****", 4), ("***1/2", 7), ("(**1/2)", 5), ("* 1/2 (out of four)", 4), ("1/2 star", 1)],
+        *[("1 of 5 stars", 2), ("8 of 10 stars", 8), ("I give it 4 of 10.", 4), ("2 of 10 but fun", 2)],
+        *[("9 of 10 episodes", None), ("nine out of ten people hated it", None), ("* one\n* two", None)],
+        *[("1 out of a possible 10", 1), ("3 stars (out of a possible 10)", 3), ("2 points out of 10", 2)],
+        *[("10-out-of-10", 10), ("9out of10", 9), ("8+/10", 8), (".5/10", 1), ("good film.4.5/5", 9)],
+        *[("3/4 stars", 8), ("4/4 stars", 10), ("9'5/10", 10), ("8 stars", 8), ("5stars", 10)],
+        *[("5\u2b50", 10), ("1 \u2605", 2), ("10\u2b50\ufe0f", 10), ("\U0001f51f/\U0001f51f", 10)],
+        *[("\u2b50 \u2b50 \u2b50 \u2b50 \u2b50", 10), ("\u2605 \u2605 \u2605 \u2606 \u2606", 6)],
+        *[("* * * *", 8), ("\u2605\u2605\u2605\u00bd\u2606", 7), ("\u2605\u2605/" + "\u2605" * 5, 4)],
+        *[("-10/10", 0), ("Rating: \u22121/10", 0), ("I give it a -5/10", 0), ("minus ten out of ten", 0)],
+        *[("negative 3 stars", 0), ("A fine film -9/10", 9), ("seen on 7/10/2005", None), ("10/1/99", None)],
+        *[("A+", 10), ("Grade: D-", 2), ("an F-", 0), ("C++", None), ("grade B film", None)],
+        *[("Disney+", None), ("Grade:  B", 7)],
     ],
 )  # fmt: skip
 def test_ratings_are_points_out_of_ten(written, rating):
@@ -170,6 +184,40 @@ def test_emoji_and_emoticons_are_words():
     assert words("see http://example.org/x: (a) or b:(c)") == words("see a or b c")
 
 
+@pytest.mark.parametrize(
+    ("stylised", "plain"),
+    [
+        ("this was B-A-D, and b o r i n g", "this was bad, and boring"),
+        ("i s n ' t   g o o d", "isn't good"),
+        ("in the U.S.A. in 1936. A.K.A. M*A*S*H", "in the usa in 1936. aka. mash"),
+        ("an A. I saw e.g. a b, a a a", "an A. I saw e.g. a b, a a a"),  # too few letters
+        ("It's.not.good", "It's not good"),
+        ("It ended.Good", "It ended.Good"),  # a blank is missing
+        ("I \U0001f44f did \U0001f44f not\U0001f44f\U0001f3fdlike \U0001f44f it", "I did not like it"),
+        ("#NotGood #DontBother #bad_film", "not good dont bother bad film"),
+        ("b@d and a$$, $hit, US$5 for $20", "bad and ass, shit, US 5 for 20"),
+        ("somebody@example.org", "somebody example.org"),
+        ("fine!!!!!!!!!!! really???????", "fine!!! really???"),
+        ("It isn%27t%20good. It isn%E2%80%99t.", "It isn't good. It isn't."),
+        ("50%20 of us, %20 of us", "50 20 of us, 20 of us"),
+        (r"It isn\xe2\x80\x99t. isn=E2=80=99t", "It isn't. isn't"),
+        ("bo-\nring, won\u00ad\r\nderful", "boring, wonderful"),
+        ("isn#t isn-t isn*t", "isn't isn't isn't"),
+        ("[url=https://example.org/great]Dull[/url] film", "Dull film"),
+        ("[Dull](https://example.org/great) film", "Dull film"),
+        ("(https://example.org/great)dull https://example.org/A_(great_b)", "dull"),
+        ("\x1b[1;31mdull\x1b[0m film", "dull film"),  # as copied from a terminal
+        ("</3", ":("),
+    ],
+)
+def test_words_in_a_striking_or_coded_form_are_read_as_the_plain_words(stylised, plain):
+    assert words(stylised) == words(plain)
+
+
+def test_words_of_a_hashtag_are_located_one_by_one():
+    assert locate_words("ok #NotGoodAtAll").surfaces == ["ok", "Not", "Good", "At", "All"]
+
+
 def test_a_capital_letter_after_small_ones_is_no_part_of_a_contraction():
     assert words("can T. rex win") == ["can", "t", ".", "rex", "win"]
     assert words("CAN T win") == words("Can t win") == ["can't", "win"]
@@ -224,6 +272,21 @@ pieces = st.sampled_from(
             "\u2764\ufe0f",
         ),
         *("\u2605\u2605", "\u2606", "*", "****", "4.5/5", "9 out of 10", ":-)", "...", "\ufb01", "\u00e9"),
+        *(
+            "\U0001f44f",
+            "#",
+            "Ab",
+            "-",
+            "\u00ad\n",
+            "%27",
+            "\\xc3\\xa9",
+            "1/2",
+            "A+",
+            " of ",
+            "@",
+            "$",
+            "!!!!",
+        ),
         *(
             "\u00ad",
             "e\u0301",

@@ -12,6 +12,7 @@ from sentiment.training.trainer import Run, Trainer
 
 REVIEWS = [np.arange(2, 90), np.arange(5, 12), np.array([7, 7, 9])]
 LABELS = torch.tensor([1.0, 0.0, 1.0])
+OFFSETS = torch.tensor([0.8, 0.0, -1.5])
 
 
 @pytest.fixture
@@ -23,15 +24,16 @@ def model():
 def gradients(model, adversarial):
     model.zero_grad(set_to_none=True)
     batch = collate(REVIEWS, model.architecture)
-    loss = backpropagate(model, batch, LABELS, 1 / 3, adversarial, False)
+    loss = backpropagate(model, batch, LABELS, OFFSETS, 1 / 3, adversarial, False)
     return loss, {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
 def log_loss(model, embedded, batch):
-    return torch.nn.functional.binary_cross_entropy_with_logits(model(batch, embedded), LABELS)
+    logits = model(batch, embedded) + OFFSETS
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, LABELS)
 
 
-def test_without_an_adversary_it_is_the_log_loss(model):
+def test_without_an_adversary_it_is_the_log_loss_of_the_sum_with_the_offsets(model):
     loss, found = gradients(model, 0.0)
     batch = collate(REVIEWS, model.architecture)
     model.zero_grad(set_to_none=True)
@@ -71,8 +73,8 @@ def test_the_adversarial_gradient_is_the_sum_of_both_passes(model):
         assert torch.allclose(found[name], plain[name] + parameter.grad, atol=1e-6), name
 
 
-def test_an_adversary_changes_the_model_and_resumes_to_the_same_one(tmp_path):
-    change = {"adversarial": 1.0}
+@pytest.mark.parametrize("change", [{"adversarial": 1.0}, {"ngram_folds": 5}])
+def test_an_objective_changes_the_model_and_a_stopped_run_resumes_with_it(tmp_path, change):
     data = prepared()
     channels = read_channel(data.train, "train"), read_channel(data.validation, "validation")
 

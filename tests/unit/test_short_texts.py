@@ -7,7 +7,7 @@ import pytest
 from sentiment_fixtures import made_up_reviews, tiny_recipe
 
 from sentiment.data import counterfactuals, rated, snippets, written
-from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, read_channel
+from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, TAUGHT, read_channel
 from sentiment.data.prepared import prepare, texts_beside
 from sentiment.data.reviews import concatenate, normalised, table
 from sentiment.errors import ChannelError
@@ -78,8 +78,9 @@ def test_the_model_card_counts_the_written_sentences():
 
 @pytest.mark.slow
 def test_recipes_learn_from_critics_and_raters_alike_and_twice_from_each_short_text():
-    assert texts_beside(False) == {}
-    kinds = texts_beside(True)
+    assert texts_beside(False, made_up_reviews().rows) == {}
+    kinds = texts_beside(True, made_up_reviews().rows)
+    assert not kinds.keys() & set(TAUGHT), "no sentence of these reviews was judged"
     assert len(kinds[NEUTRAL]) == 2 * len(rated.neutral()) + 2 * len(written.neutral())
     beside = kinds[SNIPPET]
     once = concatenate([snippets.load(), rated.load(), written.load()])

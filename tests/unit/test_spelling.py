@@ -42,6 +42,12 @@ WORD_DICT = {word: number for number, word in enumerate(KNOWN, start=2)} | {"wad
         ("bornig", "boring"),
         ("zzzzzz", "zzzzzz"),
         ("8/10", "8/10"),
+        ("terr1b1e", "terrible"),  # digits for letters
+        ("b0r1ng", "boring"),
+        ("w0u1dn't", "wouldn't"),
+        ("st0xy", "st0xy"),
+        ("w4ding", "w4ding"),  # only a rare word
+        ("1" * 20, "1" * 20),
         ("filmé", "filmé"),
     ],
 )

@@ -27,6 +27,7 @@ FRAGMENTS = re.findall(
     &#38; &#38 &#x41; &#X41 &# &#x ; &eacute &eacute; &foo; &#150; &#129; &#0; &#1234567890;
     </ / İ K good bad<br/>movie <br/> = " ' a B 9 é""",
 )
+NEAR_APOSTROPHES = re.findall(r"\S+", "its it's id ill a not own is that it be cannot did very .")
 markup = st.one_of(
     st.text(max_size=60),
     st.lists(st.sampled_from([*FRAGMENTS, "<br />", " ", "\n"]), max_size=12).map("".join),
@@ -155,6 +156,52 @@ def test_a_contraction_stands_where_its_words_stand():
     placed = list(zip(tokens.words, tokens.surfaces, strict=True))
     assert placed[1] == ("can't", "cannot") and placed[4] == ("didn't", "DID &nbsp; not")
     assert placed[-2:] == [("it", "It\u2019s"), ("isn't", "not")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (
+            "Its a mess. ITS NOT fun, but its<br />been worse",
+            "It's a mess. It's not fun, but it's been worse",
+        ),
+        ("I think its that is", "I think it's that is"),
+        ("Id rather sleep. ill never see it", "I'd rather sleep. I'll never see it"),
+        ("It has it\u2019s own charm", "It has its own charm"),
+    ],
+)
+def test_the_next_word_shows_that_an_apostrophe_is_wrong(typed, meant):
+    assert words(typed) == words(meant)
+    assert tokenizer("words").locate(typed).words == words(meant)
+
+
+@pytest.mark.parametrize(
+    "review", ["its very best is its plot", "ill at ease", "the id is", "all it's", "its"]
+)
+def test_before_any_other_word_an_apostrophe_stays_as_it_is(review):
+    assert words(review) == tokenizer("words").locate(review).words == review.split()
+
+
+def test_a_word_whose_apostrophe_is_wrong_stands_where_it_was_typed():
+    tokens = tokenizer("words").locate("Its NOT  bad on it\u2019s own")
+    assert tokens.words == ["it", "isn't", "bad", "on", "its", "own"]
+    assert tokens.surfaces == ["Its", "NOT", "bad", "on", "it\u2019s", "own"]
+
+
+@given(st.lists(st.sampled_from(NEAR_APOSTROPHES), max_size=9))
+def test_a_text_whose_apostrophes_are_wrong_reads_as_the_corrected_one(found):
+    typed = " ".join(found)
+    meant = re.sub(r"\bits(?= (?:a|not|that)\b)", "it's", re.sub(r"\bit's(?= own)", "its", typed))
+    meant = re.sub(r"\bid(?= be\b)", "i'd", re.sub(r"\bill(?= be\b)", "i'll", meant))
+    assert words(typed) == tokenizer("words").locate(typed).words == words(meant)
+    assert tokenizer("words", 5)(meant) == words(meant)
+
+
+def test_version_5_reads_apostrophes_as_they_are_typed():
+    review = "Its a film, it cannot be its own, ill say id be, it is not it\u2019s own"
+    found = tokenizer("words", 5)(review)
+    assert " ".join(found) == "its a film it can't be its own ill say id be it isn't it's own"
+    assert tokenizer("words", 5).locate(review).words == found
 
 
 def test_earlier_versions_read_contractions_as_they_are_spelled():

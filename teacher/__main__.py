@@ -1,0 +1,130 @@
+"""Write sentiment/data/taught.npz: sentences of the reviews, labelled by a model that is too large to serve.
+
+    uv pip install --target build/teacher -r requirements/teacher.lock
+    PYTHONPATH=build/teacher .venv/bin/python -m teacher BASE MODEL
+
+BASE is a folder with sentence-transformers/all-mpnet-base-v2 of Hugging Face (Apache-2.0; the SHA-256 of its
+model.safetensors begins with 78c0197b6159). Its upper layers learn from the training splits of this project's
+short texts, and never from a review or its label. MODEL is a model of this project (`make train`), whose
+logit is added, since the two err on different sentences. Takes about an hour on two cores.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from sentiment.data import rated, sample, snippets, taught, written
+from sentiment.data.reviews import Reviews
+from sentiment.progress import Progress
+from sentiment.serving.predictor import Predictor
+from teacher.model import Teacher, by_length
+
+EPOCHS, BATCH, RATE, WARM_UP = 2, 32, 8e-5, 0.1
+OTHERS = {"rated": 700, "written": 3_000, "without an opinion": 800}
+"""How many texts of these sources it learns from, beside all snippets."""
+READ = 75_000
+"""How many sentences of the packaged reviews are labelled."""
+WEIGHT = 0.65
+"""Of each logit in the sum of both: fitted to the validation splits, both weights came out near it."""
+
+Labelled = tuple[str, float]
+"""A text and the probability that it is positive."""
+
+
+def main(base: str, model: str) -> None:
+    torch.manual_seed(0)
+    teacher = Teacher(Path(base))
+    tune(teacher, np.random.default_rng(0))
+    own = Predictor.from_folder(model)
+
+    def logits(texts: list[str]) -> np.ndarray:
+        with Progress("labelling", len(texts), "sentences") as shown:
+            theirs = teacher.logits(texts, shown.add)
+        both: np.ndarray = WEIGHT * (theirs + own_logits(own, texts))
+        return both
+
+    for name, split in validation().items():
+        print(f"both: {name} {_right(logits(split.texts), split.labels)}")
+    sentences = drawn_sentences(sample.load().texts, READ)
+    taught.write(sentences, logits(sentences))
+
+
+def tune(teacher: Teacher, random: np.random.Generator) -> None:
+    """Train the upper layers; print the accuracy on the validation splits after each epoch."""
+    texts = training_texts(random)
+    order = by_length([text for text, _ in texts])
+    batches = []
+    with Progress("reading", len(texts), "texts") as shown:
+        for start in range(0, len(order), BATCH):
+            batch, labels = zip(*(texts[row] for row in order[start : start + BATCH]), strict=True)
+            batches.append((teacher.read(batch), torch.tensor(labels)))
+            shown.add(len(batch))
+    layers, output = list(teacher.upper.layer.parameters()), list(teacher.output.parameters())
+    optimizer = torch.optim.AdamW([{"params": layers, "lr": RATE}, {"params": output, "lr": 20 * RATE}])
+    steps = EPOCHS * len(batches)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / (WARM_UP * steps), (steps - step) / ((1 - WARM_UP) * steps))
+    )
+    for number in range(1, EPOCHS + 1):
+        teacher.train()
+        with Progress(f"epoch {number}", len(batches), "batches") as shown:
+            for which in random.permutation(len(batches)):
+                read, labels = batches[which]
+                loss = nn.functional.binary_cross_entropy_with_logits(teacher(read), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_([*layers, *output], 1.0)
+                optimizer.step()
+                schedule.step()
+                shown.add()
+        for name, split in validation().items():
+            print(f"epoch {number}: {name} {_right(teacher.logits(split.texts), split.labels)}", flush=True)
+
+
+def training_texts(random: np.random.Generator) -> list[Labelled]:
+    """All snippets, and a draw of the other short texts."""
+    of = {name: _pairs(source.load()) for name, source in (("rated", rated), ("written", written))}
+    undecided = [*rated.without_opinion("train"), *written.without_opinion("train")]
+    of["without an opinion"] = [(text, 0.5) for text in undecided]
+    drawn = [
+        of[name][row] for name, count in OTHERS.items() for row in random.permutation(len(of[name]))[:count]
+    ]
+    return _pairs(snippets.load()) + drawn
+
+
+def validation() -> dict[str, Reviews]:
+    """The splits that show how good the teacher is."""
+    sources = {"snippets": snippets.load(), "rated": rated.load(), "written": written.load()}
+    return {name: source.select("validation") for name, source in sources.items()}
+
+
+def drawn_sentences(reviews: list[str], count: int) -> list[str]:
+    """So many distinct sentences of reviews, drawn by their keys."""
+    by_key = {taught.key_of(sentence): sentence for text in reviews for sentence in taught.sentences(text)}
+    return [by_key[key] for key in sorted(by_key)[:count]]
+
+
+def own_logits(own: Predictor, texts: list[str]) -> np.ndarray:
+    """The logits of a model of this project."""
+    probability = np.clip([each.probability for each in own.predict(texts)], 1e-6, 1 - 1e-6)
+    found: np.ndarray = np.log(probability / (1 - probability))
+    return found
+
+
+def _pairs(source: Reviews) -> list[Labelled]:
+    train = source.select("train")
+    return list(zip(train.texts, train.labels.astype(float).tolist(), strict=True))
+
+
+def _right(logits: np.ndarray, labels: np.ndarray) -> str:
+    loss = np.logaddexp(0, np.where(labels > 0, -logits, logits)).mean()
+    return f"{((logits > 0) == (labels > 0)).mean():.1%} right, log loss {loss:.3f}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    main(*sys.argv[1:])
