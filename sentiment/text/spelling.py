@@ -6,6 +6,7 @@ stand for letters ("act1ng"). A short text may depend on that word. In a review 
 short texts are corrected.
 """
 
+import re
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,6 +18,8 @@ _FREQUENT = 10_000
 """Ids below this belong to words that an unknown word may mean."""
 _LETTERS_OF_DIGITS = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t"}
 MIN_LETTERS_WITH_DIGITS, MAX_ONES = 3, 4
+_NUMBER = re.compile(r"\d+[a-z]{,2}")
+"""A number, perhaps with a unit: "411", "5am"."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
 
@@ -59,9 +62,10 @@ class Spelling:
 
     def _without_digits(self, word: str) -> str:
         """The frequent word in which digits stand for letters ("act1ng"), or the word itself."""
-        choices = [_LETTERS_OF_DIGITS.get(character, character) for character in word[:MAX_LETTERS]]
-        if len(word) < MIN_LETTERS_WITH_DIGITS or len(word) > MAX_LETTERS or word.count("1") > MAX_ONES:
+        has_length = MIN_LETTERS_WITH_DIGITS <= len(word) <= MAX_LETTERS
+        if not has_length or word.count("1") > MAX_ONES or _NUMBER.fullmatch(word):
             return word
+        choices = [_LETTERS_OF_DIGITS.get(character, character) for character in word]
         meant = ("".join(letters) for letters in product(*choices))
         return next((form for form in meant if self._word_dict.get(form, _FREQUENT) < _FREQUENT), word)
 

@@ -55,6 +55,12 @@ def test_a_word_that_is_none_becomes_the_one_it_resembles(typed, meant):
     assert Spelling(WORD_DICT).correct(["the", typed]) == ["the", meant]
 
 
+@pytest.mark.parametrize("number", ["411", "4150", "5am", "7in"])
+def test_a_number_is_no_word_even_with_a_unit(number):
+    frequent = {word: place for place, word in enumerate(["the", "ali", "also", "sam", "tin"], start=2)}
+    assert Spelling(frequent).correct(["the", number]) == ["the", number]
+
+
 @given(st.lists(TYPED, min_size=1, max_size=12, unique=True), TYPED)
 def test_it_finds_the_most_frequent_word_that_one_error_makes(frequent, typed):
     word_dict = {word: number for number, word in enumerate(frequent, start=2)}
