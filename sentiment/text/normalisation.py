@@ -32,14 +32,15 @@ _SPELLED = {
         "\u00b4\u0384\ua78c\u055a\u05f3\u1fbd\u1fbf\ufffd",  # the last replaces what cannot be decoded
         "'",
     ),
-    **dict.fromkeys("\u0091\u0092", "'"),  # Windows-1252 taken for Latin-1, as are the next two lines
+    **dict.fromkeys("\u0091\u0092", "'"),  # Windows-1252 taken for Latin-1, as are the next three lines
     "\u0085": "...",
     "\u0096": "-",
-    "\u0097": "-",
+    "\u0097": "--",
     **dict(zip("\u00bc\u00bd\u00be", (".25", ".5", ".75"), strict=True)),
     "\U0001f51f": "10",
     **dict(zip("\u00df\u00e6\u00c6\u0153\u0152\u0131", ("ss", "ae", "AE", "oe", "OE", "i"), strict=True)),
     **dict(zip("\u00f0\u00d0\u00fe\u00de\u0251\u0261", ("d", "D", "th", "TH", "a", "g"), strict=True)),
+    **dict.fromkeys("\u2014\u2015", "--"),  # a single hyphen before a number may be a minus
     **dict.fromkeys("\u2044\u2215", "/"),
     **dict.fromkeys("\u3002\uff61\u0964", "."),
     **dict(zip("\u2212\u2217\u061f\u2753\u2757", "-*??!", strict=True)),
@@ -244,6 +245,7 @@ _STEPS = (
         _SPLIT_NEGATION,
         _joined_negation,
     ),
+    _Step(_hints(**{"*": r"[^\s*]\*", "_": r"[^\s_]_"}), stylised.EMPHASIS, stylised.unmarked),
     _Step(_hints(**{"/": r"/\d{1,4}/\d"}), ratings.DATE, ratings.date),
     _Step(
         _hints(
@@ -260,7 +262,7 @@ _STEPS = (
             **{
                 "/": r"/\s{,2}(?:\d|five|four|ten)",
                 "out": r"out(?:[\s-]{,2}of|ta)[\s-]{,2}(?:an?\b|possible|\d|te|f[io])",
-                "of": r"of(?<=[\drexntosf][\s-]of)[\s-]{1,2}(?:\d|te|f[io])",
+                "of": r"of(?<=[\drexntosfg+*\u2605][\s-]of)[\s-]{1,2}(?:\d|te|f[io])",
             }
         ),
         ratings.RATING,

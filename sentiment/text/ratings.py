@@ -13,14 +13,17 @@ _NUMBER = rf"\d{{1,4}}(?:[.,']\d{{1,2}})?|{'|'.join(_WORDS)}"
 _HALF = rf"\s?\.5|\s{{,2}}1/2|{_GAP}and{_GAP}(?:a|one){_GAP}half"
 _COUNTED = "people|times?|viewers?|critics?|fans|films|movies|episodes|jokes|scenes|women|men|kids|users"
 """What there may be nine of out of ten, which is no rating."""
+_WHOLE = r"(?<=5)\sof\s(?:the|this|that|it|its|them)\b"
+"""What follows a fraction: "4/5 of the film". (Of ten, the tokenizer reads either as the same word.)"""
 _BEFORE = r"(?<![\w/*\u2605])(?<!\d[.,])(?P<minus>-|(?:minus|negative)\s)?"
 
 RATING = re.compile(
     rf"{_BEFORE}(?P<points>{_NUMBER}|(?<!\.)\.\d{{1,2}})(?P<half>{_HALF})?\s?\+?"
-    rf"(?:{_GAP}?(?:stars?|points?|pts)(?:{_GAP}rating)?\b)?"
+    rf"(?:{_GAP}?(?:stars?|points?|pts)(?:{_GAP}rating)?\b|\s?[*\u2605])?"
     rf"(?:\s{{,2}}(?P<slash>/)\s{{,2}}|{_GAP}?\(?out(?:{_GAP}?of|ta){_GAP}?(?:an?{_GAP})?(?:possible{_GAP})?"
     rf"|(?P<of>{_GAP}of{_GAP}))"
-    rf"(?P<scale>{_NUMBER})(?P<stars>{_GAP}?stars?)?(?![\w*/]|\.\d|\s(?:{_COUNTED})\b)",
+    rf"(?P<scale>{_NUMBER})(?P<stars>{_GAP}?stars?|[*\u2605](?![*\u2605\u2606]))?"
+    rf"(?![\w*/]|\.\d|\s(?:{_COUNTED})\b)(?(slash)(?!{_WHOLE}))",
     re.IGNORECASE,
 )
 STARS_IN_WORDS = re.compile(
@@ -43,15 +46,16 @@ _SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
 """The scales of ratings. "3 out of 4" is a rating, but "3/4" is more often a fraction."""
 GRADE = re.compile(
     r"(?<![\w+&])(?P<bare>[A-Da-d]\+|F-)(?![\w+])"
-    r"|(?i:(?<=grade)|(?<=rating)|(?<=score))(?::\s{,2}|=)[\"']?(?P<graded>[A-DF][+-]?)(?![\w'+])"
+    r"|(?i:(?<=grade)|(?<=rating)|(?<=score))(?::\s{,2}|=)[\"']?"
+    r"(?P<graded>[A-DF][+-]|[B-DF]|A(?!\s+(?:[a-z]|[A-Z]{2,}\s+[A-Z]{2})))(?![\w'+])"
 )
-"""A letter with a plus, or any after "Grade:"."""
+"""A letter with a plus, or any after "Grade:", but not the article of "Rating: A must"."""
 _POINTS_OF_GRADES = {"A": 9, "B": 7, "C": 5, "D": 3, "F": 0}
 EMOTICON = re.compile(
     r"(?<![\w:;=])(?:(?P<smile>[:=]'?-?[)\]D]+|\^_?\^|<3+)|[:=]'?-?[(\[/]+|<[/\\]3)(?![\w/])"
 )
-DATE = re.compile(r"(?<![\w/])\d{1,4}/\d{1,4}/\d{1,4}(?![\w/])")
-"""A date, whose first two numbers may look like a rating: "7/10/2005"."""
+DATE = re.compile(r"(?<![\w/])(?!(?<=\d\s)1/2/)\d{1,4}/\d{1,4}/\d{1,4}(?![\w/])")
+"""A date, whose first two numbers may look like a rating: "7/10/2005". There is none in "7 1/2/10"."""
 _MARGIN = 20
 """So many blanks at most may stand before and after the text."""
 _MINUS_FOLLOWS = re.compile(r"(?:^|[:(\"]\s|[(\"]|\b(?:an?|it|of|gets?|deserves|is)\s)\Z", re.IGNORECASE)

@@ -73,7 +73,19 @@ def letters(match: re.Match[str]) -> str:
     return match.group().replace("@", "a").replace("$", "s")
 
 
-HYPHENATION = re.compile(r"(?<=[a-z])(?:-|\u00ad)[ \t]*\r?\n\s*(?=[a-z])")
+EMPHASIS = re.compile(
+    r"(?<![\w*])(?P<marks>\*{1,3}|_{1,3})(?!\.5|1/2)"
+    r"(?P<text>[^\s*_](?:[^*_\n]{,60}[^\s*_])?)(?P=marks)(?![\w*])"
+)
+"""Words between marks; but "*1/2*" is a star and a half."""
+
+
+def unmarked(match: re.Match[str]) -> str:
+    """Emphasised words with blanks for the marks, which would hide a rating: "**4/5**"."""
+    return f" {match['text']} "
+
+
+HYPHENATION = re.compile(r"(?<=[a-z])(?:-|\u00ad)[ \t]*\r?\n[ \t]*(?=[a-z])")
 """Where a printed line ends within a word."""
 
 BYTES = re.compile(

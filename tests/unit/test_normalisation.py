@@ -63,6 +63,8 @@ def test_every_apostrophe_is_one(apostrophe):
         ("gr\u0435\u0430t \u0430nd \u0410wful, \u03bfh n\u03bf", "great and Awful, oh no"),
         ("the \u0444\u0438\u043b\u044c\u043c\u0430", "the"),  # a whole word of another alphabet
         ("gre\u0640at", "great"),
+        ("4\u2b50/5 film", "8/10 film"),
+        ("3 \u2b50\ufe0f out of 5\u2b50\ufe0f", "6/10"),
     ],
 )
 def test_what_means_the_same_is_read_the_same(written, meant):
@@ -93,7 +95,13 @@ def test_what_means_the_same_is_read_the_same(written, meant):
         *[("-10/10", 0), ("Rating: \u22121/10", 0), ("I give it a -5/10", 0), ("minus ten out of ten", 0)],
         *[("negative 3 stars", 0), ("A fine film -9/10", 9), ("seen on 7/10/2005", None), ("10/1/99", None)],
         *[("A+", 10), ("Grade: D-", 2), ("an F-", 0), ("C++", None), ("grade B film", None)],
-        *[("Disney+", None), ("Grade:  B", 7)],
+        *[("Disney+", None), ("Grade:  B", 7), ("Rating: A must", None), ("RATING: A WASTE OF TIME", None)],
+        *[("Grade: A", 9), ("Grade: A DVD Extras", 9), ("Grade: A- though", 8), ("Grade: B for it", 7)],
+        *[("**4/5**", 8), ("*1/2*", 3), ("_3.5/5_", 7), ("*2 stars*", 4), ("**Mine: 3 out of 5**", 6)],
+        *[("__4/5__", 8), ("3\u2605 of 5 stars", 6), ("3*/5", 6), ("4/5*", 8)],
+        *[("\u20148/10", 8), ("Mine: \u2014 8/10", 8), ("Mine: \u00978/10", 8), ("7 1/2/10", 8)],
+        *[("4/5 of the film", None), ("1/5 of its scenes", None), ("3 out of 5 of the scale", 6)],
+        *[("1/2/10", None), ("4+ of 10", 4)],
     ],
 )  # fmt: skip
 def test_ratings_are_points_out_of_ten(written, rating):
@@ -202,6 +210,7 @@ def test_emoji_and_emoticons_are_words():
         ("50%20 of us, %20 of us", "50 20 of us, 20 of us"),
         (r"It isn\xe2\x80\x99t. isn=E2=80=99t", "It isn't. isn't"),
         ("bo-\nring, won\u00ad\r\nderful", "boring, wonderful"),
+        ("the film-\n\nboring", "the film boring"),
         ("isn#t isn-t isn*t", "isn't isn't isn't"),
         ("[url=https://example.org/great]Dull[/url] film", "Dull film"),
         ("[Dull](https://example.org/great) film", "Dull film"),
@@ -283,6 +292,8 @@ pieces = st.sampled_from(
             "1/2",
             "A+",
             " of ",
+            "_",
+            "\u2014",
             "@",
             "$",
             "!!!!",
