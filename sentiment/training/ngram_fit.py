@@ -75,7 +75,8 @@ def folds_of_texts(channel: Channel, folds: int) -> np.ndarray:
     """The fold (N,) of each text: a number below `folds`, which is 1 or more.
 
     A fold has BLOCKS blocks of adjacent texts of each kind, since the reviews of a movie and the sentences of
-    a pair are adjacent. Equal texts are in the same fold.
+    a pair are adjacent. Equal texts are in the same fold. A sentence that a larger model labelled (taught.py)
+    need not be in the fold of its review, whose label that model has not seen.
     """
     fold = np.zeros(len(channel), dtype=np.int64)
     for kind in np.unique(channel.kinds):
