@@ -268,7 +268,7 @@ test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x8
 
 # What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml
 # has one for each server, and the trainer ends.
-PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline project requirements selfhost sentiment serve tracking train
+PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline project requirements selfhost sentiment serve teacher tracking train
 
 style: setup ## Check style, types, and imports between the parts
 	@$(BIN)/ruff check

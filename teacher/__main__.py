@@ -5,11 +5,12 @@
 
 BASE is a folder with sentence-transformers/all-mpnet-base-v2 of Hugging Face (Apache-2.0; the SHA-256 of its
 model.safetensors begins with 78c0197b6159). Its upper layers learn from the training splits of this project's
-short texts, and never from a review or its label: so its labels tell nothing of reviews that are held out.
-Takes about forty minutes on two cores.
+short texts, never from a review's label, so that its labels reveal none of a review that is held out. This
+takes about forty minutes on two cores.
 """
 
-import sys
+import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from teacher.model import Teacher, by_length
 
 EPOCHS, BATCH, RATE, WARM_UP = 2, 32, 8e-5, 0.1
 OTHERS = {"rated": 700, "written": 3_000, "without an opinion": 800}
-"""How many texts of these sources it learns from, beside all snippets."""
+"""How many texts of these sources the teacher learns from, beside all snippets."""
 READ = 75_000
 """How many sentences of the packaged reviews are labelled."""
 
@@ -31,9 +32,18 @@ Labelled = tuple[str, float]
 """A text and the probability that it is positive."""
 
 
-def main(base: str) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        "python -m teacher", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("base", metavar="BASE", type=Path, help="the folder of the language model")
+    base = parser.parse_args().base
+    if not (base / "tokenizer.json").is_file():
+        parser.error(f"{base} has no tokenizer.json; see --help")
+    if find_spec("transformers") is None:
+        parser.error("transformers is not installed; see --help")
     torch.manual_seed(0)
-    teacher = Teacher(Path(base))
+    teacher = Teacher(base)
     tune(teacher, np.random.default_rng(0))
     read = drawn_sentences(sample.load().texts, READ)
     with Progress("labelling", len(read), "sentences") as shown:
@@ -91,7 +101,7 @@ def validation() -> dict[str, Reviews]:
 
 
 def drawn_sentences(reviews: list[str], count: int) -> list[str]:
-    """So many distinct sentences of reviews, drawn by their keys."""
+    """`count` distinct sentences of the reviews: those with the lowest keys, which is a random draw."""
     by_key = {taught.key_of(sentence): sentence for text in reviews for sentence in taught.sentences(text)}
     return [by_key[key] for key in sorted(by_key)[:count]]
 
@@ -107,6 +117,4 @@ def _right(logits: np.ndarray, labels: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    main(sys.argv[1])
+    main()

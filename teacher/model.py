@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel
 
 TUNED_LAYERS = 3
 """How many of the upper layers learn. The lower ones stay as they are, which saves most of the work."""
@@ -30,8 +28,15 @@ class Teacher(nn.Module):
     """
 
     def __init__(self, base: Path):
+        # Imported only here, because the project's environment lacks them (requirements/teacher.in).
+        from tokenizers import Tokenizer
+        from transformers import AutoModel
+
         super().__init__()
-        self.lower = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
+        # A folder, from which nothing is downloaded.
+        self.lower = AutoModel.from_pretrained(  # nosec B615
+            base, local_files_only=True, dtype=torch.float32, add_pooling_layer=False
+        )
         config = self.lower.config
         self.upper = type(self.lower.encoder)(config)
         self.upper.load_state_dict(self.lower.encoder.state_dict())

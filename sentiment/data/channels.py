@@ -26,10 +26,10 @@ TAUGHT = (5, 6, 7)
 """What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py,
 written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), a short text
 without an opinion (rated.py, written.py), once with each label, or a sentence of a review that a larger model
-judged, without, with some, or with much certainty (taught.py)."""
+labelled with little, some or much certainty (taught.py)."""
 KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL, *TAUGHT)
 CERTAINTY = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.6, 0.81, 0.95])
-"""The probability of the label, by kind."""
+"""The probability that a label is right, by kind."""
 MAX_REASON = 200
 """Characters of an error of numpy's or zipfile's, which may hold all of a malformed header."""
 

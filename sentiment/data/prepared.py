@@ -144,8 +144,8 @@ def texts_beside(
     """The texts that recipes learn from beside the reviews, by kind (channels.py). Raises DatasetError.
 
     Short texts for training are included twice: being short, they have few of an epoch's words. Sentences
-    of the `reviews` themselves, which are read for them, come once. `voted` is the file of cleaned
-    votes (votes.py), if there are any.
+    of the reviews that a larger model labelled (taught.py) are included once; `reviews` returns the rows in
+    which they are looked for. `voted` is the file of cleaned votes (votes.py), if there are any.
     """
     beside: dict[int, Reviews] = {}
     if short_texts:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data.channels import ARRAYS, MAX_REASON, Channel, concatenate
+from sentiment.data.channels import ARRAYS, KINDS, MAX_REASON, Channel, concatenate
 from sentiment.data.numbering import ids_of
 from sentiment.errors import ChannelError
 from sentiment.files import atomic_write
@@ -59,6 +59,8 @@ def read_shard(file: Path, word_dict: Mapping[str, int], folds_repeats: bool) ->
     fits = fits and offsets[-1] == len(tokens) and not (np.diff(offsets) < 0).any()
     if not fits or (len(tokens) and not 0 <= tokens.min() <= tokens.max() < len(words)):
         raise ChannelError(f"{file}: its arrays do not fit together; prepare the data again")
+    if not (np.isin(kinds, KINDS).all() and np.isin(labels, (0, 1)).all()):
+        raise ChannelError(f"{file}: it has unknown kinds or labels; prepare the data again")
     ids = ids_of(words, word_dict, folds_repeats)
     return Channel(ids[tokens] if len(tokens) else tokens, offsets, labels, kinds)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data.channels import KINDS, NEUTRAL, REVIEW, VOTE, Channel
+from sentiment.data.channels import KINDS, NEUTRAL, REVIEW, TAUGHT, VOTE, Channel
 from sentiment.data.kaggle import LABELS
 from sentiment.data.numbering import Numbered, Numbering, vocabulary
 from sentiment.data.reviews import split_by_hash
@@ -26,6 +26,9 @@ from sentiment.text.tokenizers import Tokenizer
 
 LINES = ".jsonl"
 SPLITS = ("train", "validation", "test")
+READ_KINDS = tuple(kind for kind in KINDS if kind != VOTE)
+UNCERTAIN_KINDS = (NEUTRAL, *TAUGHT)
+"""Texts whose labels models learn from, but are not measured by."""
 MIXED_FROM = 1000
 """If a shard of at least this many reviews has only one sentiment, the file was not shuffled."""
 
@@ -197,8 +200,8 @@ def _checked(where: str, row: dict[str, Any]) -> tuple[str, int, str, int]:
     split, kind = row.get("split") or split_by_hash(text), row.get("kind", REVIEW)
     if split not in SPLITS:
         raise DatasetError(f"{where}: the split is {split!r}, not one of {', '.join(SPLITS)}")
-    if kind not in KINDS or kind == VOTE:
-        raise DatasetError(f"{where}: the kind is {kind!r}, not 0, 1, 2, or from 4 to 7")
-    if kind == NEUTRAL and split != "train":
-        raise DatasetError(f"{where}: a text without an opinion (kind 4) needs the split train, not {split}")
+    if type(kind) is not int or kind not in READ_KINDS:
+        raise DatasetError(f"{where}: the kind is {kind!r}, not one of {', '.join(map(str, READ_KINDS))}")
+    if kind in UNCERTAIN_KINDS and split != "train":
+        raise DatasetError(f"{where}: a text of kind {kind} needs the split train, not {split}")
     return text, LABELS[sentiment], split, kind

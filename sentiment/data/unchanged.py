@@ -1,9 +1,9 @@
 """Find the prepared data of a source whose files have not changed, without reading the reviews again.
 
 A record beside the prepared data lists the files that were read, with their sizes, times and inodes, and
-names the result. It is valid only while these, and the code that reads and prepares, are unchanged; in case
-of doubt the reviews are read again. Git's index works like this, with the same precaution against files that
-change within one tick of the file system's clock (https://git-scm.com/docs/racy-git).
+names the result. It is valid only while these, the code that reads and prepares, and the packaged texts are
+unchanged; in case of doubt the reviews are read again. Git's index works like this, with the same precaution
+against files that change within one tick of the file system's clock (https://git-scm.com/docs/racy-git).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from sentiment.errors import DatasetError
 from sentiment.files import atomic_write, broken_files, write_json
 from sentiment.text.tokenizers import TOKENIZERS
 
+PACKAGE = Path(__file__).parent
 SETTLED_SECONDS = 2.0
 """A file modified more recently than this could change again with the same time stamp (FAT's tick is 2 s)."""
 
@@ -43,7 +44,7 @@ class SourceState:
         self._cache_dir = Path(cache_dir)
         place = None if path is None else str(path.absolute())
         version = TOKENIZERS[tokenizer].version
-        self._request = [source, place, unlabelled, tokenizer, version, short_texts, _code_digest()]
+        self._request = [source, place, unlabelled, tokenizer, version, short_texts, _package_digest()]
         self._places = _places(source, path)
         if voted is not None and self._places:
             self._request.append(str(voted.absolute()))
@@ -120,9 +121,10 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _code_digest() -> str:
-    """The SHA-256 of the modules that read and prepare reviews, since they affect the result."""
+def _package_digest() -> str:
+    """The SHA-256 of the modules that read and prepare reviews, and of the files of texts and labels beside
+    them, since all affect the result."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(file for file in PACKAGE.iterdir() if file.is_file()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

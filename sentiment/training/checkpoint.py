@@ -10,7 +10,7 @@ from sentiment.errors import CheckpointError
 from sentiment.files import atomic_write
 
 FILE_NAME = "checkpoint.pt"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 def write_checkpoint(

@@ -60,6 +60,8 @@ def fit_ngrams(
     if not len(examples.known):
         return logits
     table.fill(examples.known, _fitted(examples, np.ones(len(channel)), c))
+    if not folds:
+        return logits
     fold = folds_of_texts(channel, folds)
     for number in range(folds):
         weights = _fitted(examples, fold != number, c)
@@ -70,15 +72,16 @@ def fit_ngrams(
 
 
 def folds_of_texts(channel: Channel, folds: int) -> np.ndarray:
-    """The fold (N,) of each text.
+    """The fold (N,) of each text: a number below `folds`, which is 1 or more.
 
     A fold has BLOCKS blocks of adjacent texts of each kind, since the reviews of a movie and the sentences of
-    a pair are adjacent. Equal texts are in the same fold.
+    a pair are adjacent. Equal texts are in the same fold. A sentence that a larger model labelled (taught.py)
+    need not be in the fold of its review, whose label that model has not seen.
     """
     fold = np.zeros(len(channel), dtype=np.int64)
     for kind in np.unique(channel.kinds):
         rows = np.flatnonzero(channel.kinds == kind)
-        fold[rows] = np.arange(len(rows)) * BLOCKS * folds // len(rows) % max(folds, 1)
+        fold[rows] = np.arange(len(rows)) * BLOCKS * folds // len(rows) % folds
     first: dict[bytes, int] = {}
     for row in range(len(channel)):
         fold[row] = first.setdefault(channel.review(row).tobytes(), int(fold[row]))

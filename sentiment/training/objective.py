@@ -1,10 +1,10 @@
 """The objective of a training step: the log loss of a batch, optionally with an adversarial loss.
 
-The LSTM of a wide-and-deep model is to add to the n-grams, so both parts are trained jointly: a text's loss
-is that of the sum of the LSTM's logit and an offset, which is the n-grams' logit. So the LSTM learns most
-from the texts that the n-grams get wrong. Their logit comes from a fit that has not seen the text
-(ngram_fit.py); otherwise it would leave nothing over. The n-grams do little justice to short texts, so the
-offset shrinks with the length (`offsets_of`), and the LSTM learns the shortest texts all but alone.
+In a wide-and-deep model the LSTM complements the n-grams, so both parts are trained jointly: the loss of a
+text is that of the sum of the LSTM's logit and an offset, which is the n-grams' logit. So the LSTM learns
+most from the texts that the n-grams get wrong. Their logit comes from a fit to other texts (ngram_fit.py),
+since a fit to the text itself would leave little to learn. N-grams judge short texts badly, so the offset
+shrinks with the length (`offsets_of`), and the LSTM learns the shortest texts almost alone.
 
 Adversarial training (Miyato, Dai and Goodfellow, ICLR 2017; the "fast gradient method") computes the loss of
 the same reviews a second time, with embeddings moved by a fixed distance in the direction in which the loss

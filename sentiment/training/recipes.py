@@ -38,12 +38,14 @@ class Recipe:
     The fields that Architecture has, from `vocab_size` to `negation_scope`, are explained there. Others:
 
     - `snippets`, `counterfactuals`, `votes` and `taught` weigh each text of that kind (data/channels.py),
-      relative to a review, when the n-grams are fitted. To the LSTM all texts count the same.
+      relative to a review, when the n-grams are fitted. To the LSTM all texts count the same, but a weight of
+      0 leaves them out there as well. Texts without an opinion have the weight `snippets`.
     - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
       (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
       inverse of the strength of their L2 regularization.
-    - `ngram_folds` is the number of folds in which the n-grams are fitted once more, so that the LSTM learns
-      what they leave over (objective.py); 0 is for none. From shards the LSTM learns by itself.
+    - `ngram_folds` is the number of further fits of the n-grams, each without one fold of the texts, so that
+      the LSTM learns what the n-grams get wrong (objective.py). With 0 the LSTM learns by itself, as it
+      always does from shards.
     - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch
       (objective.py).
     - `self_training` is the least probability of a label that a first model gives an unlabelled review, so

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from sentiment_fixtures import ROOT, made_up_reviews, options_of, prepared
 
-from sentiment.data.channels import Channel, concatenate, read_channel, read_word_dict
-from sentiment.data.shards import read_first, read_shard, shard_files
+from sentiment.data.channels import KINDS, REVIEW, TAUGHT, Channel, concatenate, read_channel, read_word_dict
+from sentiment.data.shards import read_first, read_shard, shard_files, write_shard
 from sentiment.errors import ChannelError
 from sentiment.training.batches import InMemoryBatches, StreamedBatches
 from sentiment.training.distributed import ProcessGroup
@@ -129,8 +129,14 @@ def test_what_is_wrong_with_lines_or_shards_is_said_with_its_place(tmp_path, cap
         ('{"sentiment": "positive"}', "line 1: the review is missing or empty"),
         (
             '{"review": "It rained.", "sentiment": 1, "kind": 4, "split": "validation"}',
-            "line 1: a text without an opinion (kind 4) needs the split train, not validation",
+            "line 1: a text of kind 4 needs the split train, not validation",
         ),
+        (
+            '{"review": "It rained.", "sentiment": 1, "kind": 5, "split": "test"}',
+            "line 1: a text of kind 5 needs the split train, not test",
+        ),
+        ('{"review": "Fine.", "sentiment": 1, "kind": 3}', "line 1: the kind is 3, not one of 0, 1, 2, 4, 5"),
+        ('{"review": "Fine.", "sentiment": 1, "kind": 1.0}', "line 1: the kind is 1.0, not one of 0,"),
         ('{"review": "Fine.", "sentiment": "mixed"}', "line 1: the sentiment is 'mixed'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "trian"}', "line 1: the split is 'trian'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "train"}', "no review is left for validation"),
@@ -236,6 +242,31 @@ def test_words_of_a_shard_outside_of_its_list_are_refused(sharded, tmp_path):
         file = pack(tmp_path / "shard.npz", shard_with(good, **changed))
         with pytest.raises(ChannelError, match="do not fit together"):
             read_shard(file, {}, True)
+
+
+def test_kinds_and_labels_of_a_shard_that_mean_nothing_are_refused(sharded, tmp_path):
+    good = shard_files(sharded / "train")[0]
+    for changed in ({"kinds": 8}, {"kinds": -1}, {"labels": -1}, {"labels": 2}):
+        arrays = {name: np.full(SHARD, value, dtype=np.int8) for name, value in changed.items()}
+        file = pack(tmp_path / "shard.npz", shard_with(good, **arrays))
+        with pytest.raises(ChannelError, match=r"shard\.npz: it has unknown kinds or labels"):
+            read_shard(file, {}, True)
+
+
+def test_a_label_of_a_shard_is_trusted_as_much_as_its_kind_says(tmp_path):
+    kinds = np.array([REVIEW, TAUGHT[0]], dtype=np.int8)
+    channel = Channel(np.array([0, 1], np.int32), np.arange(3), np.array([1, 0], np.int8), kinds)
+    write_shard(tmp_path / "a.npz", channel, ["good", "bad"])
+
+    def read(file: Path) -> Channel:
+        return read_shard(file, {"good": 2, "bad": 3}, True)
+
+    batches = StreamedBatches(
+        [tmp_path / "a.npz"], read, KINDS, recipe("fast").architecture(), 2, 0, ProcessGroup()
+    )
+    (batch,) = batches.of_epoch(0, 0)
+    labels = {int(ids[0]): float(label) for ids, label in zip(batch.reviews, batch.labels, strict=True)}
+    assert labels == pytest.approx({2: 1, 3: 0.4}) and batch.offsets.tolist() == [0, 0]
 
 
 def test_a_shard_is_not_unpacked(sharded, tmp_path):

@@ -8,6 +8,7 @@ from sentiment.data import sample, taught
 from sentiment.data.channels import REVIEW, TAUGHT, Channel, read_channel
 from sentiment.data.prepared import prepare, texts_beside
 from sentiment.data.reviews import table
+from sentiment.errors import DatasetError
 from sentiment.training.trainer import Run, Trainer
 
 UNSURE, _, SURE = TAUGHT
@@ -38,6 +39,13 @@ def test_the_sentences_of_training_reviews_get_the_labels_that_are_stored_for_th
         UNSURE: [(BLAME, 0, "train", "a_1")],
         SURE: [(PRAISE, 1, "train", "a_0")],
     }
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\n", b"PK\x03\x04"])
+def test_a_damaged_file_of_labels_is_named(judged, content):
+    taught._FILE.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"taught\.npz: not readable \(.+\); install the project again"):
+        taught.load([])
 
 
 def test_they_join_the_train_channel_as_a_kind_of_their_own(judged, tmp_path):

@@ -1,5 +1,6 @@
 """train.py as SageMaker and as people run it: metrics, determinism, stopping, resuming, one-line errors."""
 
+import io
 import json
 import os
 import re
@@ -319,6 +320,12 @@ def test_the_other_programs_say_what_is_wrong_in_one_line(monkeypatch, tmp_path,
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
+def saved(content: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
 def test_corrupt_arrays_are_named(tmp_path, capsys):
     broken = shutil.copytree(prepared().train, tmp_path / "train")
     (broken / "tokens.npy").write_bytes((broken / "tokens.npy").read_bytes()[:200])
@@ -330,6 +337,7 @@ def test_corrupt_arrays_are_named(tmp_path, capsys):
     ("content", "message"),
     [
         (b"broken", r"cannot be read \(.*\); remove it"),
+        (saved({"format": 4}), "is of another version; remove it"),
         (None, "belongs to a run with other settings .*hidden_dim 8 there, 9 here"),
     ],
 )

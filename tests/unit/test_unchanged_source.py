@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -113,12 +114,16 @@ def test_an_invalid_record_is_ignored(file, record):
     assert json.loads(place.read_text())["key"] == first.key
 
 
-def test_changed_code_reads_again(file, monkeypatch):
+@pytest.mark.parametrize("name", ["taught.npz", "written.tsv", "counterfactuals.txt", "prepared.py"])
+def test_changed_code_or_packaged_texts_read_again(file, monkeypatch, name):
+    package = file.parent / "data"
+    shutil.copytree(unchanged.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(unchanged, "PACKAGE", package)
     settings(file).prepared()
-    monkeypatch.setattr(unchanged, "_code_digest", lambda: "another version")
-    monkeypatch.setattr(Choices, "reviews", refuse)
-    with pytest.raises(AssertionError, match="were read"):
-        settings(file).prepared()
+    assert settings(file).prepared_before() is not None
+    with (package / name).open("ab") as changed:
+        changed.write(b"\n")
+    assert settings(file).prepared_before() is None
 
 
 def test_every_file_of_a_tree_counts(tmp_path, monkeypatch):
