@@ -6,7 +6,7 @@ al. (2019, "Distilling task-specific knowledge from BERT into simple neural netw
 logits of sentences. The reviews may not be published here, so the file names each sentence by a hash, and
 `load` finds the sentences in the reviews at hand. Reviews that the teacher has not read have none.
 
-`python -m teacher` writes such a file. The present one lacks 911 of the 75,000 sentences which that draws.
+`python -m teacher` wrote the file.
 """
 
 import hashlib
