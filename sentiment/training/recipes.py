@@ -245,7 +245,7 @@ _BEST = replace(
     early_words=0,
     patience=4,
 )
-# Not jointly: a first model's labels are mostly those of its n-grams, which would leave the LSTM little to learn.
+# The labels are mostly those of the first model's n-grams: trained jointly, the LSTM would learn little.
 _SEMI = replace(_FAST, name="semi", self_training=0.9, ngram_folds=0)
 RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _SEMI, _PREDECESSOR)}
 DEFAULT_RECIPE = "fast"
