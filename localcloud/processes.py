@@ -174,9 +174,13 @@ def _stop(record: Path) -> bool:
     """Kills what is left of a command whose supervisor was killed. Returns whether anything was.
 
     Its process group, if the first process is still the recorded one, by id and start time; and all processes
-    with its mark: when the first process is gone as well, or for those that left the group.
+    with its mark: when the first process is gone as well, or for those that left the group. Who removes a
+    record has ended its command, so one that has just been removed needs nothing.
     """
-    pid, _, started = record.read_text().partition(" ")
+    try:
+        pid, _, started = record.read_text().partition(" ")
+    except FileNotFoundError:
+        return False
     lives = bool(pid.isdigit() and started and supervisor.start_time(int(pid)) == started)
     if lives:
         supervisor.signal_group(int(pid), signal.SIGKILL)
@@ -210,5 +214,4 @@ def _marked(mark: str) -> list[psutil.Process]:
 def _end_with(child: subprocess.Popen[bytes], record: Path) -> None:
     """Kills what a supervisor has left that was killed itself: the others remove their records."""
     child.wait()
-    with contextlib.suppress(FileNotFoundError):
-        _stop(record)
+    _stop(record)

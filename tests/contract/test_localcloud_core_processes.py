@@ -182,6 +182,19 @@ def test_a_process_id_that_was_handed_out_again_is_left_alone(tmp_path):
         innocent.wait()
 
 
+def test_records_that_others_remove_meanwhile_are_no_error(tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        (tmp_path / name).touch()
+
+    def remove_all(mark):
+        for record in tmp_path.iterdir():
+            record.unlink()
+        return False
+
+    monkeypatch.setattr("localcloud.processes._kill_marked", remove_all)
+    assert stop_recorded(tmp_path) == 0
+
+
 def test_a_state_folder_is_held_by_one_and_removed_at_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(state, "folders", lambda: tmp_path)
     monkeypatch.setattr(state, "WAIT_FOR_LOCK_SECONDS", 0.2)
