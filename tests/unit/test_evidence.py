@@ -7,6 +7,8 @@ import pytest
 
 from sentiment.model.ngrams import Ngrams, ngram_patterns
 from sentiment.serving.evidence import Evidence
+from sentiment.serving.language import FOREIGN_WORDS, SHARED_WORDS
+from sentiment.text.tokenizers import tokenizer
 
 WORDS = ("the", "was", "it", "on", "film", "wonderful", "dull", "a", "i", "watched", "tuesday")
 KNOWN = {word: number for number, word in enumerate(WORDS, start=2)} | {"tepid": 9000, "tiresome": 9001}
@@ -21,7 +23,7 @@ NGRAMS = Ngrams(
 def reason(
     text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_all_words=True, opinion=None
 ) -> str | None:
-    words = text.lower().split()
+    words = tokenizer("words")(text)
     ids = np.array([KNOWN.get(word, 1) for word in words], dtype=np.int32)
     return Evidence(KNOWN, ngrams, opinion, band, reads_all_words).reason(text, words, ids, probability)
 
@@ -42,7 +44,14 @@ def reason(
         ("der film ist dull", 0.1, "not_english"),  # though half of its words are known
         ("un film film", 0.9, "not_english"),
         ("la la land was wonderful", 0.9, None),
-        ("ein film", 0.6, "no_evidence"),  # too short to tell
+        ("ein film", 0.6, "not_english"),
+        ("ein zauberhafter abend", 0.6, "not_english"),  # no other word is known
+        ("no la recomiendo", 0.6, "not_english"),  # "no" is of many languages
+        ("très décevant", 0.6, "not_english"),  # the tokenizer leaves out accents
+        ("igazi remekmű", 0.6, "not_english"),  # an unknown word with an accent is one of other languages
+        ("amélie was wonderful", 0.9, None),
+        ("das boot film was wonderful", 0.9, None),
+        ("zauberhafter abend", 0.6, "no_evidence"),  # unknown, but maybe names
         ("film was goed en heel mooi", 0.9, "not_english"),
         ("gut wonderful com wonderful", 0.9, None),  # as in "gut-wrenching rom-com"
         ("tepid dull wonderful tiresome", 0.9, None),  # no function words, but known ones
@@ -58,6 +67,11 @@ def reason(
 )
 def test_a_text_without_an_opinion_gets_a_reason(text, probability, expected):
     assert reason(text, probability) == expected
+
+
+@pytest.mark.parametrize("words", [FOREIGN_WORDS, SHARED_WORDS])
+def test_words_of_other_languages_have_the_form_that_the_tokenizer_gives_them(words):
+    assert {word for word in words if tokenizer("words")(word) != [word]} == set()
 
 
 def test_words_of_other_texts_take_more_evidence():
