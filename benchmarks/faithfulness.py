@@ -33,7 +33,8 @@ INTEGRATION_STEPS = 16
 BATCH_SIZE = 32
 COLUMNS = ("words in order of", "deletion area", "insertion area", "ms a review")
 TITLES = {
-    "states": "moves of the states (ours)",
+    "states": "a fifth of the moves of the states (ours)",
+    "moves": "moves of the states",
     "gradient": "gradient x input",
     "half_gradient": "gradient at half the input",
     "integrated": f"integrated gradients, {INTEGRATION_STEPS} steps",
@@ -123,12 +124,13 @@ def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
     def with_ngrams(of_deep: Weigh) -> Weigh:
         def weigh(ids: np.ndarray) -> np.ndarray:
             deep = Explanation(0.0, of_deep(crop(ids, model.architecture)))
-            return engine.explanation(ids, deep).weights
+            return engine.explanation(ids, deep, 1.0).weights
 
         return weigh
 
     return {
         "states": lambda ids: engine.explain([ids])[0].weights,
+        "moves": with_ngrams(lambda ids: engine.deep_explanations([ids])[0].weights),
         "gradient": with_ngrams(lambda ids: integrated(model, ids, (1.0,))),
         "half_gradient": with_ngrams(lambda ids: integrated(model, ids, (0.5,))),
         "integrated": with_ngrams(

@@ -2,9 +2,9 @@
 
 Subclasses run the LSTM, one with ONNX Runtime and one with torch.
 
-A word's weight is its contribution to the logit. The LSTM's part is derived from its states
-(word_weights.py), the n-grams' part is exact, since they are a linear model. Words that the LSTM skips have
-only the n-grams' part.
+A word's weight is its contribution to the logit. The n-grams' part is exact, since they are a linear model.
+The LSTM's part is derived from its states (word_weights.py); beside n-grams, only LSTM_SHARE of it counts.
+Words that the LSTM skips have only the n-grams' part.
 """
 
 from abc import ABC, abstractmethod
@@ -17,6 +17,12 @@ from sentiment.model.architecture import Architecture
 from sentiment.model.layout import crop
 from sentiment.model.mixture import combine, part_weights, weighted_sum
 from sentiment.model.ngrams import Ngrams
+
+LSTM_SHARE = 0.2
+"""The share of the LSTM's word weights that counts beside n-grams. In full they are exaggerated: a state that
+moves forth at one word and back at the next gives large weights to both, and nothing to the verdict. This
+share makes the weights as faithful as gradients (benchmarks/faithfulness.py). It was chosen on other reviews
+and sentences of validation than those that are measured."""
 
 
 class Explanation(NamedTuple):
@@ -69,10 +75,14 @@ class Engine(ABC):
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """The logit of each review, and the weights of its words."""
         deep = self.deep_explanations([crop(ids, self.architecture) for ids in reviews])
-        return [self.explanation(ids, of_deep) for ids, of_deep in zip(reviews, deep, strict=True)]
+        share = 1.0 if self.ngrams is None else LSTM_SHARE
+        return [self.explanation(ids, of_deep, share) for ids, of_deep in zip(reviews, deep, strict=True)]
 
-    def explanation(self, ids: np.ndarray, deep: Explanation) -> Explanation:
-        """Combine the LSTM's explanation of the cropped review (`deep`) with that of the n-grams."""
+    def explanation(self, ids: np.ndarray, deep: Explanation, share: float) -> Explanation:
+        """Combine the LSTM's explanation of the cropped review (`deep`) with that of the n-grams.
+
+        A `share` of the LSTM's word weights counts.
+        """
         if not len(ids):
             return Explanation(0.0, np.zeros(0))
         part = part_weights(self.mixture, np.array([len(ids)]))
@@ -82,7 +92,7 @@ class Engine(ABC):
             wide, weights = self.ngrams.explain(ids)
             weights *= of_wide
         skipped = self.architecture.skipped(len(ids))
-        of_lstm = of_deep * deep.weights
+        of_lstm = share * of_deep * deep.weights
         weights[: skipped.start] += of_lstm[: skipped.start]
         weights[skipped.stop :] += of_lstm[skipped.start :]
         return Explanation(float(weighted_sum(deep.logit, wide, part)[0]), weights)

@@ -8,7 +8,7 @@ the bias and for padding that the backward direction reads first. Murdoch and Sz
 output of an LSTM like this.
 
 No gradient and no second run are needed. benchmarks/faithfulness.py compares the method with gradients,
-integrated gradients and occlusion: it is as faithful as gradients and occlusion, at a fraction of the cost.
+integrated gradients and occlusion.
 """
 
 from functools import lru_cache

@@ -15,6 +15,7 @@ from sentiment.errors import ArtifactError
 from sentiment.files import write_checksums
 from sentiment.model.mixture import part_weights
 from sentiment.serving.artifact import EIGHT_BIT_PRODUCTS, ONE_MIXTURE
+from sentiment.serving.engine import LSTM_SHARE
 from sentiment.serving.evidence import SHORT_WORDS
 from sentiment.serving.predictor import RUNTIMES, Predictor
 from sentiment.serving.torch_engine import load_model
@@ -158,15 +159,17 @@ def test_the_model_is_described(predictor):
     assert described == json.loads(json.dumps(described))
 
 
-def test_word_weights_add_up_to_what_the_model_says(predictor):
+def test_word_weights_are_the_ngrams_parts_and_a_share_of_the_lstms(predictor):
     """One segment without padding, so that nothing but the dense layer's bias stands beside the words."""
     model, architecture = load_model(predictor.loaded), predictor.loaded.architecture
     words = ["the", "wonderful", "film", "waste", "nobodyknows"] * 20
     ids = encode(predictor.loaded.word_dict, words[: architecture.segment or 20])
     ((logit, weights),) = predictor.engine.explain([ids])
-    of_deep, _ = part_weights(model.mixture.numpy(), np.array([len(ids)]))[0]
-    bias = float(of_deep * model.dense.bias[0].item())
-    assert weights.sum() + bias == pytest.approx(logit, abs=1e-4)
+    of_deep, of_wide = part_weights(model.mixture.numpy(), np.array([len(ids)]))[0]
+    of_words = of_deep * (predictor.engine.deep_logits([ids])[0] - model.dense.bias[0].item())
+    wide = 0.0 if predictor.engine.ngrams is None else of_wide * predictor.engine.ngrams.logit(ids)
+    share = 1.0 if predictor.engine.ngrams is None else LSTM_SHARE
+    assert weights.sum() == pytest.approx(share * of_words + wide, abs=1e-4)
     assert logit == pytest.approx(predictor.engine.logits([ids])[0], abs=1e-6)
 
 
@@ -225,7 +228,7 @@ def test_predicting_changes_nothing():
 
 
 def test_both_runtimes_answer_the_same(both):
-    """Storing in int8 moves a logit by hundredths, and with it the weights that add up to it."""
+    """Storing in int8 moves a logit by hundredths, and with it the weights of the words."""
     texts = made_up_reviews().texts
     reviews = [*texts[:60], " ".join(texts[60:80]), "", "waste"]
     fast, plain = both
