@@ -21,8 +21,8 @@ from sentiment.model.ngrams import Ngrams
 LSTM_SHARE = 0.2
 """The share of the LSTM's word weights that counts beside n-grams. In full they are exaggerated: a state that
 moves forth at one word and back at the next gives large weights to both, and nothing to the verdict. This
-share makes the weights as faithful as gradients (benchmarks/faithfulness.py). It was chosen on other reviews
-and sentences of validation than those that are measured."""
+share makes the weights at least as faithful as gradients (benchmarks/faithfulness.py). It was chosen on other
+reviews and sentences of validation than those that are measured."""
 
 
 class Explanation(NamedTuple):
