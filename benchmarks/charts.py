@@ -258,7 +258,7 @@ def _faithfulness(result: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(8, 4.4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     colours = {"states": OURS, "random": QUIET, "ngrams": PREDECESSOR}
-    dashes = itertools.cycle(["-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2))])
+    dashes = itertools.cycle(["-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1))])
     for row in reversed(result["rows"]):
         style = {
             "color": colours.get(row["name"], CLASSICAL),
