@@ -83,7 +83,7 @@ class EnglishWords:
 
     def are_missing(self, text: str, words: Sequence[str]) -> bool:
         """Whether the `words` of a text are not English."""
-        foreign = FOREIGN_WORDS.intersection(words) | self._accented(text)
+        foreign = FOREIGN_WORDS.intersection(words) | self._accented(text).intersection(words)
         if foreign and self._are_outnumbered(words, foreign):
             return True
         # Most texts are English by any count, and this one is faster.
@@ -101,7 +101,10 @@ class EnglishWords:
         return all(sum(number < limit for number in ids) < share * len(ids) for limit, share in shares)
 
     def _accented(self, text: str) -> set[str]:
-        """The words with accents that are not known words, in the form that the tokenizer gives them."""
+        """The words with accents that are not known, in the form that the tokenizer gives them.
+
+        In text decoded with the wrong charset, such as "donâ€™t", there are some that it does not give.
+        """
         if text.isascii() or not _ACCENTED.search(text):
             return set()
         accented = {letters for letters in _LETTERS.findall(text) if _ACCENTED.search(letters)}
