@@ -9,7 +9,9 @@ import re
 _FILLED_STAR = "\u2605"
 _GAP = r"(?:\s{1,2}|-)"
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER = rf"\d{{1,4}}(?:[.,']\d{{1,2}})?|{'|'.join(_WORDS)}"
+_POINT = r"\s(?:point|dot)\s"
+_DIGIT = rf"(?:\d|{'|'.join(_WORDS[:10])})"
+_NUMBER = rf"{_DIGIT}{_POINT}{_DIGIT}|\d{{1,4}}(?:[.,']\d{{1,2}})?|{'|'.join(_WORDS)}"
 _HALF = rf"\s?\.5|\s{{,2}}1/2|{_GAP}and{_GAP}(?:a|one){_GAP}half"
 _COUNTED = "people|times?|viewers?|critics?|fans|films|movies|episodes|jokes|scenes|women|men|kids|users"
 """What there may be nine of out of ten, which is no rating."""
@@ -60,6 +62,8 @@ _MARGIN = 20
 """So many blanks at most may stand before and after the text."""
 _MINUS_FOLLOWS = re.compile(r"(?:^|[:(\"]\s|[(\"]|\b(?:an?|it|of|gets?|deserves|is)\s)\Z", re.IGNORECASE)
 _LONGEST_BEFORE = 12
+_NEW_SENTENCE = re.compile(r"(?:^|[.!?:(\n])\s{,9}\Z")
+_SENTENCE_ENDS = re.compile(r"\s*(?:\Z|[.!?)\n])")
 
 
 def rating(match: re.Match[str]) -> str:
@@ -67,14 +71,22 @@ def rating(match: re.Match[str]) -> str:
     points, scale = _number(match["points"], match["half"]), _number(match["scale"])
     if scale not in (_SLASH_SCALES if match["slash"] and not match["stars"] else _SCALES):
         return match.group()
-    if match["of"] and not match["stars"] and not _is_of_ten(match, points):
+    if match["of"] and not match["stars"] and not _rates(match, points):
         return match.group()
     return _signed(match, points, scale)
 
 
-def _is_of_ten(match: re.Match[str], points: float) -> bool:
-    """Whether "9 of 10" is a rating, as at the end of a sentence, and not some of ten things."""
-    if match["scale"] != "10" or points > 10 or not match["points"][0].isdigit():
+def _rates(match: re.Match[str], points: float) -> bool:
+    """Whether "9 of 10" is a rating, as at the end of a sentence, and not some of ten things.
+
+    "3 of 5" is one if it stands by itself: of five episodes, somebody may well have seen three.
+    """
+    if not match["points"][0].isdigit() or points > _number(match["scale"]):
+        return False
+    if match["scale"] == "5":
+        before = match.string[max(match.start() - _LONGEST_BEFORE, 0) : match.start()]
+        return bool(_NEW_SENTENCE.search(before) and _SENTENCE_ENDS.match(match.string, match.end()))
+    if match["scale"] != "10":
         return False
     following = match.string[match.end() : match.end() + _LONGEST_BEFORE].lstrip()
     return not following or not following[0].isalnum() or following.startswith(("but ", "and "))
@@ -146,6 +158,9 @@ def date(match: re.Match[str]) -> str:
 
 
 def _number(written: str, half: str | None = None) -> float:
+    whole, *tenths = re.split(_POINT, written, flags=re.IGNORECASE)
+    if tenths:
+        return _number(whole) + _number(tenths[0]) / 10
     if written.isalpha():
         return _WORDS.index(written.lower()) + 0.5 * bool(half)
     return float(re.sub("[,']", ".", written)) + 0.5 * bool(half)

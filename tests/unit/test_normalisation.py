@@ -101,7 +101,9 @@ def test_what_means_the_same_is_read_the_same(written, meant):
         *[("__4/5__", 8), ("3\u2605 of 5 stars", 6), ("3*/5", 6), ("4/5*", 8)],
         *[("\u20148/10", 8), ("Mine: \u2014 8/10", 8), ("Mine: \u00978/10", 8), ("7 1/2/10", 8)],
         *[("4/5 of the film", None), ("1/5 of its scenes", None), ("3 out of 5 of the scale", 6)],
-        *[("1/2/10", None), ("4+ of 10", 4)],
+        *[("1/2/10", None), ("4+ of 10", 4), ("6 point 5 out of 10", 7), ("Eight dot six/10", 9)],
+        *[("at this point 5 out of 10", 5), ("3 of 5", 6), ("Loved it. 4 of 5.", 8), ("Mine: 2 of 5", 4)],
+        *[("I saw 3 of 5.", None), ("3 of 5 episodes", None), ("3 of 4", None)],
     ],
 )  # fmt: skip
 def test_ratings_are_points_out_of_ten(written, rating):
