@@ -1,8 +1,8 @@
 """Tell English from other languages, by the words and by the script.
 
-A text is not English if most of its letters are of another script; if it has as many words that only other
-languages use as function words of English; or if too few of its words are function words, common words or
-known words.
+A text is not English if most of its letters are of another script; if it has as many words of other languages
+as function words of English, where an unknown word with an accent counts as one of other languages; or if too
+few of its words are function words, common words or known words.
 """
 
 import re

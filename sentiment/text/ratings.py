@@ -64,6 +64,7 @@ _MINUS_FOLLOWS = re.compile(r"(?:^|[:(\"]\s|[(\"]|\b(?:an?|it|of|gets?|deserves|
 _LONGEST_BEFORE = 12
 _NEW_SENTENCE = re.compile(r"(?:^|[.!?:(\n])\s{,9}\Z")
 _SENTENCE_ENDS = re.compile(r"\s*(?:\Z|[.!?)\n])")
+"""What may stand on either side of "3 of 5"; so few blanks that the text's beginning is looked at."""
 
 
 def rating(match: re.Match[str]) -> str:

@@ -51,6 +51,7 @@ def reason(
         ("igazi remekmű", 0.6, "not_english"),  # an unknown word with an accent is one of other languages
         ("amélie was wonderful", 0.9, None),
         ("das boot film was wonderful", 0.9, None),
+        ("donâ€™t didnâ€™t wonderful", 0.9, None),  # in the wrong charset
         ("zauberhafter abend", 0.6, "no_evidence"),  # unknown, but maybe names
         ("film was goed en heel mooi", 0.9, "not_english"),
         ("gut wonderful com wonderful", 0.9, None),  # as in "gut-wrenching rom-com"
